@@ -1,0 +1,56 @@
+"""The command line: ``python -m benchmarks [GROUP …]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import time
+from pathlib import Path
+
+from benchmarks.peers import PEERS
+from benchmarks.problems import PROBLEMS
+from benchmarks.report import RESULTS, Options, save, show
+
+GROUPS = {
+    "steps": "training steps against NumPy by hand and the peers",
+    "compile": "time to the first step, and for a second batch size",
+    "chain": "100,000 nodes: build, gradient, compile, print",
+    "imports": "time of `import irgraph` and what it loads",
+    "install": "size of the core install over NumPy",
+    "memory": "planned, allocated and kept bytes of a step",
+}
+MODULES = {"compile": "compile_time", "install": "install_size"}
+
+
+def main() -> None:
+    """Run the groups asked for, write their JSON files, and print their tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure irgraph beside its peers; results go to one JSON file for each group.",
+        epilog="Groups: " + "; ".join(f"{name}: {what}" for name, what in GROUPS.items()) + ".",
+    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="all groups where none is given")
+    parser.add_argument("--rounds", type=int, help="rounds of turns; each group has its own default")
+    parser.add_argument("--threads", type=int, default=cores, help=f"threads of every pool (default {cores})")
+    parser.add_argument("--peers", nargs="+", default=[], choices=PEERS, help="only these peers (and NumPy)")
+    parser.add_argument("--problems", nargs="+", default=[], choices=PROBLEMS, help="only these networks")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
+    chosen = parser.parse_args()
+    unknown = [name for name in chosen.groups if name not in GROUPS]
+    if unknown:
+        parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    options = Options(
+        chosen.threads, chosen.rounds, tuple(chosen.peers), tuple(chosen.problems), chosen.results.resolve()
+    )
+    for name in chosen.groups or GROUPS:
+        group = importlib.import_module(f"benchmarks.{MODULES.get(name, name)}")
+        started = time.perf_counter()
+        rows = group.run(options)
+        save(name, group.PURPOSE, rows, options)
+        show(f"{name}: {group.PURPOSE} ({time.perf_counter() - started:.0f} s)", rows)
+
+
+if __name__ == "__main__":
+    main()

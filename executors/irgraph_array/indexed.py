@@ -1,0 +1,118 @@
+"""Kernels with run-time indices, and the random generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+
+from irgraph.dims import bind
+from irgraph.errors import FeedError, explain
+from irgraph.ops.indexing import AddAt, CheckIndex, Take
+from irgraph.ops.random import Philox
+
+from .table import Array, Call, Context, kernel
+
+
+@kernel(CheckIndex)
+def _check_index(
+    context: Context, op: CheckIndex, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    """One reduction: read as unsigned, a negative index is a large one."""
+    index = inputs[0]
+    if index.size:
+        size = bind(op.size, context.sizes)
+        unsigned = index.view(f"u{index.dtype.itemsize}")
+        largest = partial(context.xp.maximum.reduce, unsigned, tuple(range(index.ndim)))
+
+        def check() -> None:
+            if largest() >= size:
+                raise _out_of_range(context, index, size)
+
+        yield check
+
+
+def _out_of_range(context: Context, index: Array, size: int) -> FeedError:
+    bad = np.argwhere((index < 0) | (index >= size))[0]
+    at = ", ".join(map(str, bad))
+    value = context.node.inputs[0]
+    return FeedError(
+        explain(
+            f"the index {int(index[tuple(bad)])} at [{at}] of {value.label}",
+            f"integers from 0 to {size - 1}",
+            f"{context.node.origin}: {context.node.origin.source}",
+            "Nothing was changed in the state.",
+        )
+    )
+
+
+@kernel(Take)
+def _take(context: Context, op: Take, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    """Indices were checked, so that the mode that does not buffer its output will do."""
+    (x, index), (out,) = inputs, outputs
+    if x.shape[op.axis]:
+        yield partial(x.take, index, op.axis, out, "clip")
+
+
+@kernel(AddAt)
+def _add_at(context: Context, op: AddAt, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    (updates, index), (out,) = inputs, outputs
+    yield partial(out.fill, 0)
+    yield partial(context.xp.add.at, out, index, updates)
+
+
+# ------------------------------------------------------------------------------------- Philox
+
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_LOW = 0xFFFFFFFF
+_ROUNDS = 10
+_BLOCK = 4096  # counters at a time: the scratch of a block stays in the cache
+
+
+def philox_4x32(xp: object, counter: Array, key: tuple[int, int], scratch: Array) -> None:
+    """Ten rounds of Philox4x32 in place. `counter` holds uint32 words as uint64, shape (4, n); `scratch`
+    has shape (2, n). Salmon et al., SC 2011, section 5.2.
+    """
+    c0, c1, c2, c3 = counter
+    product0, product1 = scratch
+    k0, k1 = key
+    for _ in range(_ROUNDS):
+        np.multiply(c0, _MULTIPLIERS[0], out=product0)
+        np.multiply(c2, _MULTIPLIERS[1], out=product1)
+        np.right_shift(product1, 32, out=c0)  # c0 <- high(product1) ^ c1 ^ k0
+        c0 ^= c1
+        c0 ^= k0
+        np.right_shift(product0, 32, out=c2)  # c2 <- high(product0) ^ c3 ^ k1
+        c2 ^= c3
+        c2 ^= k1
+        np.bitwise_and(product1, _LOW, out=c1)
+        np.bitwise_and(product0, _LOW, out=c3)
+        k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
+
+
+@kernel(Philox)
+def _philox(context: Context, op: Philox, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    (key, step), (out,) = inputs, outputs
+    xp = context.xp
+    flat = out.reshape(-1)
+    blocks = min(_BLOCK, -(-flat.size // 4))
+    counter = xp.empty((4, blocks), "uint64")
+    scratch = xp.empty((2, blocks), "uint64")
+    words = xp.empty((blocks, 4), "uint64")
+    counts = xp.arange(blocks, dtype="uint64")
+
+    def draw() -> None:
+        seed, now = int(key) & 0xFFFFFFFFFFFFFFFF, int(step) & 0xFFFFFFFFFFFFFFFF
+        for first in range(0, -(-flat.size // 4), _BLOCK):
+            counter[0] = counts
+            counter[0] += first
+            counter[1:] = [[now & _LOW], [now >> 32], [op.stream]]
+            philox_4x32(xp, counter, (seed & _LOW, seed >> 32), scratch)
+            words[...] = counter.T
+            part = flat[4 * first : 4 * (first + _BLOCK)]
+            part[...] = words.reshape(-1)[: part.size] >> (32 - op.bits)
+
+    if flat.size:
+        yield draw

@@ -1,0 +1,228 @@
+"""The shared kernel table: for each primitive op, how it becomes calls on planned arrays.
+
+A kernel runs once for each shape: it gets the op, its input and output arrays (views of the arena),
+and returns the calls to make at every step. What depends on shapes is decided here, so that a step
+is nothing but calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from irgraph.dims import bind
+from irgraph.op import Op
+from irgraph.ops import arithmetic, cast, comparison, constants, cumulative, elementary, reduce, shape, slicing
+from irgraph.ops.matmul import Matmul
+from irgraph.value import Node
+
+Array = Any  # an ndarray of the executor's module
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a kernel may need besides its arrays: the array module, the bound dims, the node."""
+
+    xp: Any
+    sizes: Mapping[str, int]
+    node: Node
+
+
+Bind = Callable[[Context, Any, Sequence[Array], Sequence[Array]], Iterable[Call]]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How an op becomes calls.
+
+    `single_pass`: one native call that reads each element before it writes it, cannot fail, and runs no
+    Python: it may write over an input, and may be part of a commit.
+    """
+
+    bind: Bind
+    single_pass: bool = False
+
+
+KERNELS: dict[type[Op], Kernel] = {}
+
+
+def kernel(*ops: type[Op], single_pass: bool = False) -> Callable[[Bind], Bind]:
+    """Enter a function into the table for some ops."""
+
+    def register(function: Bind) -> Bind:
+        for op in ops:
+            KERNELS[op] = Kernel(function, single_pass)
+        return function
+
+    return register
+
+
+UFUNCS: dict[type[Op], str] = {
+    arithmetic.Add: "add",
+    arithmetic.Subtract: "subtract",
+    arithmetic.Multiply: "multiply",
+    arithmetic.Divide: "divide",
+    arithmetic.Negative: "negative",
+    arithmetic.Maximum: "maximum",
+    arithmetic.Minimum: "minimum",
+    elementary.Exp: "exp",
+    elementary.Log: "log",
+    elementary.Sqrt: "sqrt",
+    elementary.Sin: "sin",
+    elementary.Cos: "cos",
+    elementary.Tanh: "tanh",
+    comparison.Equal: "equal",
+    comparison.NotEqual: "not_equal",
+    comparison.Less: "less",
+    comparison.LessEqual: "less_equal",
+    comparison.Greater: "greater",
+    comparison.GreaterEqual: "greater_equal",
+    comparison.LogicalNot: "logical_not",
+}
+
+
+@kernel(*UFUNCS, single_pass=True)
+def _ufunc(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    yield partial(getattr(context.xp, UFUNCS[type(op)]), *inputs, outputs[0])
+
+
+@kernel(elementary.Relu, single_pass=True)
+def _relu(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    (x,), (out,) = inputs, outputs
+    yield partial(context.xp.maximum, x, context.xp.zeros((), x.dtype), out)
+
+
+@kernel(cast.Cast, cast.Copy, single_pass=True)
+def _assign(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    yield assign(outputs[0], inputs[0])
+
+
+def assign(target: Array, source: Array) -> Call:
+    """Copy elements, converting the dtype; one native call."""
+    return partial(target.__setitem__, Ellipsis, source)
+
+
+@kernel(comparison.Where)
+def _where(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    """Choose by integer arithmetic on the bits, modulo 2^n: exact for NaN and inf, and vectorized,
+    where masked copies are not: out = (a - b) · condition + b."""
+    xp, (out,) = context.xp, outputs
+    condition, a, b = inputs[0], bits(inputs[1]), bits(inputs[2])
+    chosen = bits(out)
+    zero_a, zero_b = (constants.splat(value) == 0 for value in context.node.inputs[1:])
+    if zero_b:
+        yield partial(xp.multiply, a, condition, chosen)
+    elif zero_a:
+        yield partial(xp.multiply, b, condition, chosen)
+        yield partial(xp.subtract, b, chosen, chosen)
+    else:
+        yield partial(xp.subtract, a, b, chosen)
+        yield partial(xp.multiply, chosen, condition, chosen)
+        yield partial(xp.add, chosen, b, chosen)
+
+
+def bits(array: Array) -> Array:
+    """The elements' bits as integers of the same width; a view."""
+    return array.view(f"i{array.dtype.itemsize}")
+
+
+@kernel(constants.Full)
+def _full(
+    context: Context, op: constants.Full, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    number = op.number
+    if op.times != 1:
+        number = number * bind(op.times, context.sizes)
+    if op.over != 1:
+        over = bind(op.over, context.sizes)
+        number = number / over if over else float("nan")  # the mean of nothing
+    yield partial(outputs[0].fill, number)
+
+
+@kernel(constants.Constant)
+def _constant(
+    context: Context, op: constants.Constant, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    yield assign(outputs[0], context.xp.asarray(op.data.array))
+
+
+@kernel(constants.Iota)
+def _iota(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    (out,) = outputs
+    yield assign(out, context.xp.arange(out.shape[0], dtype=out.dtype))
+
+
+REDUCTIONS: dict[type[Op], str] = {reduce.Sum: "add", reduce.Max: "maximum"}
+
+
+@kernel(*REDUCTIONS)
+def _reduce(
+    context: Context, op: reduce.Reduction, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    ufunc = getattr(context.xp, REDUCTIONS[type(op)])
+    axes = op.axes[0] if len(op.axes) == 1 else op.axes
+    yield partial(ufunc.reduce, inputs[0], axes, None, outputs[0], op.keepdims)
+
+
+@kernel(reduce.Argmax)
+def _argmax(
+    context: Context, op: reduce.Argmax, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    (x,), (out,) = inputs, outputs
+    flat = out.reshape(tuple(n for axis, n in enumerate(x.shape) if axis != op.axis))
+    yield partial(x.argmax, op.axis, flat)
+
+
+@kernel(cumulative.Cumsum)
+def _cumsum(
+    context: Context, op: cumulative.Cumsum, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    (x,), (out,) = inputs, outputs
+    if op.reverse:
+        x, out = context.xp.flip(x, op.axis), context.xp.flip(out, op.axis)
+    yield partial(context.xp.add.accumulate, x, op.axis, None, out)
+
+
+@kernel(shape.Reshape)
+def _reshape(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    """Only where the reshape is no view."""
+    (x,), (out,) = inputs, outputs
+    yield assign(out.reshape(x.shape), x)
+
+
+@kernel(slicing.Pad)
+def _pad(
+    context: Context, op: slicing.Pad, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    (x,), (out,) = inputs, outputs
+    region = []
+    for start, step, count in zip(op.starts, op.steps, x.shape, strict=True):
+        first = bind(start, context.sizes)
+        stop = first + step * count
+        region.append(slice(first, None if stop < 0 else stop, step))
+    yield partial(out.fill, op.value)
+    yield assign(out[tuple(region)], x)
+
+
+@kernel(slicing.Concatenate)
+def _concatenate(
+    context: Context, op: slicing.Concatenate, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    (out,) = outputs
+    start = 0
+    for x in inputs:
+        stop = start + x.shape[op.axis]
+        yield assign(out[(slice(None),) * op.axis + (slice(start, stop),)], x)
+        start = stop
+
+
+@kernel(Matmul)
+def _matmul(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    """One GEMM where the right operand is a matrix: leading axes on the left count as rows."""
+    (a, b), (out,) = inputs, outputs
+    if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous and a.size:
+        a, out = a.reshape(-1, a.shape[-1]), out.reshape(-1, out.shape[-1])
+    yield partial(context.xp.matmul, a, b, out)

@@ -1,0 +1,40 @@
+"""irgraph: models as static graphs, built in Python before they run."""
+
+from . import errors, init, losses, onnx, optim
+from .autodiff.forward import jvp
+from .autodiff.reverse import grad, value_and_grad, vjp
+from .dims import Dim
+from .executor import Function, compile, evaluate, find_executor
+from .graph import Graph
+from .op import Cost, Op
+from .ops.arithmetic import add, divide, maximum, minimum, multiply, negative, power, subtract
+from .ops.cast import cast, stop_gradient
+from .ops.comparison import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_not,
+    not_equal,
+    where,
+)
+from .ops.constants import arange, constant, full, ones, zeros
+from .ops.cumulative import cumsum
+from .ops.elementary import cos, exp, log, relu, sigmoid, sin, sqrt, tanh
+from .ops.indexing import gather, one_hot, scatter_add
+from .ops.matmul import matmul
+from .ops.random import dropout, random_normal, random_uniform
+from .ops.reduce import argmax, max, mean, sum
+from .ops.shape import broadcast_to, expand_dims, reshape, transpose
+from .ops.slicing import concatenate, pad
+from .ops.softmax import log_softmax, softmax, softmax_cross_entropy
+from .ops.sources import input, parameter, state
+from .ops.update import with_update
+from .parsing import parse
+from .state import State
+from .types import DType, TensorType
+from .value import Node, Value
+from .verify import verify
+
+__version__ = "0.1.0"

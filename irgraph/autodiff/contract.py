@@ -1,0 +1,283 @@
+"""Contracting a small network of labelled factors into plain nodes.
+
+This is the one hard room. The rules, in order of preference:
+
+1. sum away labels that nothing else needs;
+2. follow links that shrink a value or are bijections (slice, reshape, gather, a linear map);
+3. join the cheapest pair that shares a label: a product, or a matmul where labels are summed;
+4. follow links that grow a value (pad, scatter_add);
+5. outer products;
+6. as a last resort write a link out as a matrix of zeros and ones.
+
+Its law, in the tests: densify everything and compare with numpy.einsum.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+from ..dims import estimate, product
+from ..local_jacobian import Dense, Factor, Label, Labels, Link, Map, Pick, Ravel, Slice
+from ..ops import slicing
+from ..ops.comparison import equal
+from ..ops.constants import Full, arange
+from ..ops.indexing import Gather, ScatterAdd
+from ..ops.matmul import Matmul
+from ..types import DType, TensorType, bool_
+from ..value import Value
+from .arrange import arranged, as_number, grouped, permuted, repeated, reshaped, summed, thin, times
+
+
+def contract(factors: Iterable[Factor], target: Labels, dtype: DType) -> Value:
+    """The value `out[target] = sum over all other labels of prod(factors)`."""
+    return _Network(factors, target, dtype).contract()
+
+
+def volume(labels: Iterable[Label]) -> int:
+    """The estimated number of positions of some labels."""
+    return estimate(product(label.size for label in labels))
+
+
+class _Network:
+    """Operands and links that are still to be joined."""
+
+    def __init__(self, factors: Iterable[Factor], target: Labels, dtype: DType) -> None:
+        self.operands: list[Dense] = []
+        self.links: list[Link] = []
+        for factor in factors:
+            if isinstance(factor, Dense):
+                self.operands.append(factor)
+            else:
+                self.links.append(factor)
+        self.target = target
+        self.dtype = dtype
+
+    def contract(self) -> Value:
+        while self._step():
+            pass
+        if not self.operands:
+            return Full(1.0, TensorType(self.dtype, tuple(label.size for label in self.target)))()
+        (last,) = self.operands
+        return arranged(as_number(last.value, self.dtype), last.labels, self.target)
+
+    def _step(self) -> bool:
+        if self._sum_dead() or self._follow(grow=False) or self._pair(outer=False) or self._follow(grow=True):
+            return True
+        if len(self.operands) > 1:
+            return self._pair(outer=True)
+        if self.links:
+            self.operands.append(self._densify(self.links.pop()))
+            return True
+        return False
+
+    def _needed(self, label: Label, *but: Factor) -> bool:
+        if label in self.target:
+            return True
+        return any(
+            label in factor.labels
+            for factor in (*self.operands, *self.links)
+            if not any(factor is excluded for excluded in but)
+        )
+
+    def _replace(self, old: Dense, new: Dense, used: Sequence[Link] = ()) -> bool:
+        self.operands = [new if operand is old else operand for operand in self.operands]
+        self.links = [link for link in self.links if not any(link is u for u in used)]
+        return True
+
+    def _sum_dead(self) -> bool:
+        for operand in self.operands:
+            dead = [a for a, lb in enumerate(operand.labels) if lb.size != 1 and not self._needed(lb, operand)]
+            if dead:
+                value = summed(as_number(operand.value, self.dtype), dead)
+                rest = Labels(lb for a, lb in enumerate(operand.labels) if a not in dead)
+                return self._replace(operand, Dense(value, rest))
+        return False
+
+    # ---------------------------------------------------------------------------------- links
+
+    def _follow(self, grow: bool) -> bool:
+        for operand in self.operands:
+            for link in self.links:
+                match link:
+                    case Slice():
+                        done = self._follow_slices(operand, grow)
+                    case Ravel():
+                        done = not grow and self._follow_ravel(operand, link)
+                    case Map():
+                        done = self._follow_map(operand, link)
+                    case Pick():
+                        done = self._scatter(operand, link) if grow else self._gather(operand, link)
+                if done:
+                    return True
+        return False
+
+    def _follow_slices(self, operand: Dense, grow: bool) -> bool:
+        """Take the parts (or pad to the wholes) of all axes that slices allow, at once."""
+        at: dict[Label, Slice] = {}
+        for link in self.links:
+            if isinstance(link, Slice):
+                near, far = (link.part, link.whole) if grow else (link.whole, link.part)
+                free = far not in operand.labels and not self._needed(near, operand, link)
+                if near in operand.labels and free:
+                    at[near] = link
+        if not at:
+            return False
+        links = [at.get(label) for label in operand.labels]
+        labels = Labels(
+            label if link is None else link.whole if grow else link.part
+            for label, link in zip(operand.labels, links, strict=True)
+        )
+        starts = tuple(0 if link is None else link.start for link in links)
+        steps = tuple(1 if link is None else link.step for link in links)
+        shape = tuple(label.size for label in labels)
+        x = as_number(operand.value, self.dtype)
+        value = slicing.Pad(starts, steps, shape)(x) if grow else slicing.Slice(starts, steps, shape)(x)
+        return self._replace(operand, Dense(value, labels), list(at.values()))
+
+    def _follow_ravel(self, operand: Dense, link: Ravel) -> bool:
+        for here, there in ((link.left, link.right), (link.right, link.left)):
+            if self._crosses(operand, link, here, there):
+                have = list(operand.labels)
+                first = min((have.index(label) for label in here), default=0)
+                before = [label for label in have[:first] if label not in here]
+                after = [label for label in have[first:] if label not in here]
+                order = [have.index(label) for label in (*before, *here, *after)]
+                labels = Labels((*before, *there, *after))
+                value = reshaped(permuted(operand.value, order), [label.size for label in labels])
+                return self._replace(operand, Dense(value, labels), [link])
+        return False
+
+    def _follow_map(self, operand: Dense, link: Map) -> bool:
+        for move, here, there in ((link.push, link.right, link.left), (link.pull, link.left, link.right)):
+            if self._crosses(operand, link, here, there):
+                lead = [label for label in operand.labels if label not in here]
+                order = [operand.labels.index(label) for label in (*lead, *here)]
+                value = move(permuted(as_number(operand.value, self.dtype), order), len(lead))
+                return self._replace(operand, Dense(value, Labels((*lead, *there))), [link])
+        return False
+
+    def _crosses(self, operand: Dense, link: Link, here: Labels, there: Labels) -> bool:
+        """Whether the operand has all of one side, none of the other, and nobody else needs the first."""
+        return (
+            all(label in operand.labels for label in here)
+            and not any(label in operand.labels for label in there)
+            and not any(self._needed(label, operand, link) for label in here)
+        )
+
+    def _gather(self, operand: Dense, link: Pick) -> bool:
+        have = list(operand.labels)
+        if link.whole not in have or self._needed(link.whole, operand, link):
+            return False
+        batch = [label for label in link.at if label in have]
+        fresh = [label for label in link.at if label not in have]
+        order = batch + [label for label in have if label not in batch]
+        value = permuted(operand.value, [have.index(label) for label in order])
+        index = permuted(link.index, [link.at.index(label) for label in batch + fresh])
+        axis = order.index(link.whole)
+        labels = Labels((*order[:axis], *fresh, *order[axis + 1 :]))
+        return self._replace(operand, Dense(Gather(axis, len(batch))(value, index), labels), [link])
+
+    def _scatter(self, operand: Dense, link: Pick) -> bool:
+        have = list(operand.labels)
+        if link.whole in have or not all(label in have for label in link.at):
+            return False
+        batch = [label for label in link.at if self._needed(label, operand, link)]
+        ends = [label for label in link.at if label not in batch]
+        rest = [label for label in have if label not in link.at]
+        first = min((have.index(label) for label in ends), default=0)
+        before = [label for label in have[:first] if label in rest]
+        after = [label for label in rest if label not in before]
+        order = (*batch, *before, *ends, *after)
+        updates = permuted(as_number(operand.value, self.dtype), [have.index(label) for label in order])
+        index = permuted(link.index, [link.at.index(label) for label in (*batch, *ends)])
+        op = ScatterAdd(len(batch) + len(before), link.whole.size, len(batch))
+        return self._replace(
+            operand, Dense(op(updates, index), Labels((*batch, *before, link.whole, *after))), [link]
+        )
+
+    def _densify(self, link: Link) -> Dense:
+        """The link as an array of zeros and ones (or the matrix of a map)."""
+        if isinstance(link, Map):
+            shape = [label.size for label in link.right]
+            columns = product(shape)
+            pushed = link.push(reshaped(_eye(columns, self.dtype), [columns, *shape]), 1)
+            moved = permuted(pushed, [*range(1, pushed.ndim), 0])
+            return Dense(reshaped(moved, [label.size for label in link.labels]), link.labels)
+        if isinstance(link, Ravel):
+            eye = _eye(product(label.size for label in link.left), self.dtype)
+            return Dense(reshaped(eye, [label.size for label in link.labels]), link.labels)
+        eye = _eye(link.whole.size, self.dtype)
+        if isinstance(link, Slice):
+            shape = tuple(label.size for label in link.labels)
+            return Dense(slicing.Slice((link.start, 0), (link.step, 1), shape)(eye), link.labels)
+        return Dense(Gather(0)(eye, link.index), link.labels)
+
+    # ---------------------------------------------------------------------------------- pairs
+
+    def _pair(self, outer: bool) -> bool:
+        best: tuple[tuple[int, int], Dense, Dense] | None = None
+        for a, b in itertools.combinations(self.operands, 2):
+            if not outer and not any(label in b.labels and label.size != 1 for label in a.labels):
+                continue
+            union = {*a.labels, *b.labels}
+            cost = volume(union), volume(label for label in union if self._needed(label, a, b))
+            if best is None or cost < best[0]:
+                best = cost, a, b
+        if best is None:
+            return False
+        _, a, b = best
+        joined = self._join(a, b)
+        self.operands = [operand for operand in self.operands if operand is not b]
+        return self._replace(a, joined)
+
+    def _join(self, a: Dense, b: Dense) -> Dense:
+        """Two operands into one: a matmul over the labels that go, where either side has others too."""
+        rank = {label: position for position, label in enumerate(self.target)}
+
+        def live(operand: Dense) -> list[Label]:
+            return [label for label in operand.labels if label.size != 1 or self._needed(label, a, b)]
+
+        both = [label for label in live(a) if label in b.labels]
+        gone = [label for label in both if label.size != 1 and not self._needed(label, a, b)]
+        only_a = [label for label in live(a) if label not in both]
+        only_b = [label for label in live(b) if label not in both]
+        if not gone or not (only_a or only_b):
+            return self._multiply(a, b, both, only_a, only_b)
+
+        def last(label: Label) -> int:
+            return rank.get(label, len(rank))
+
+        if not only_a or only_b and min(map(last, only_a)) > min(map(last, only_b)):
+            a, b, only_a, only_b = b, a, only_b, only_a  # the result comes out in the target's order
+        batch = sorted((label for label in both if label not in gone), key=last)
+        rows, columns = sorted(only_a, key=last), sorted(only_b, key=last)
+        left_groups = [[r] for r in (rows if not batch and len(rows) > 1 else batch)]
+        if batch or len(rows) <= 1:
+            left_groups.append(rows)
+        left = grouped(as_number(a.value, self.dtype), a.labels, [*left_groups, gone])
+        right = grouped(as_number(b.value, self.dtype), b.labels, [*[[lb] for lb in batch], gone, columns])
+        labels = Labels((*batch, *rows, *columns))
+        return Dense(reshaped(Matmul()(left, right), [label.size for label in labels]), labels)
+
+    def _multiply(
+        self, a: Dense, b: Dense, both: list[Label], only_a: list[Label], only_b: list[Label]
+    ) -> Dense:
+        every = {*both, *only_a, *only_b}
+        if every == set(self.target):
+            labels = self.target
+        elif only_a and only_b:
+            inside = [label for label in self.target if label in every]
+            labels = Labels(inside + [lb for lb in (*both, *only_a, *only_b) if lb not in inside])
+        else:
+            big = a if len(only_a) >= len(only_b) else b
+            labels = Labels(label for label in big.labels if label in every)
+        x, y = thin(a.value, a.labels, labels), thin(b.value, b.labels, labels)
+        if x.dtype == bool_ and y.dtype == bool_:
+            x = as_number(x, self.dtype)
+        return Dense(repeated(times(x, y), tuple(label.size for label in labels)), labels)
+
+
+def _eye(size: object, dtype: DType) -> Value:
+    rows = arange(size)  # type: ignore[arg-type]  # a size
+    return equal(reshaped(rows, (size, 1)), rows).astype(dtype)  # type: ignore[arg-type]

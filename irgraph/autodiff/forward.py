@@ -1,0 +1,62 @@
+"""Forward mode: Jacobian-vector products as ordinary nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..graph import topological_order
+from ..local_jacobian import NotDifferentiable
+from ..ops.constants import zeros
+from ..origin import carrying
+from ..value import Node, Value
+from .emit import Part, apply, total
+from .reverse import check_directions, live_values, not_differentiable
+from .structure import Tree, flatten, rebuild
+
+
+def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
+    """The derivative of `outputs` in the direction `tangents` (shaped as `wrt`), shaped as `outputs`.
+
+    An output that does not depend on `wrt` gets zeros. Raises NotDifferentiableError where a path
+    needs a derivative that does not exist.
+
+    >>> from irgraph import evaluate, input
+    >>> x, t = input("x", (2,)), input("t", (2,))
+    >>> evaluate(jvp(x * x, x, t), x=[1.0, 2.0], t=[1.0, 10.0])
+    array([ 2., 40.], dtype=float32)
+    """
+    ends, sources = flatten(outputs, "outputs"), flatten(wrt, "wrt")
+    directions = flatten(tangents, "tangents")
+    check_directions(sources, directions, "tangent")
+    nodes = topological_order(ends)
+    live = live_values(nodes, sources)
+    found = dict(zip(sources, directions, strict=True))
+    for node in nodes:
+        if any(value in found for value in node.inputs):
+            _push_forward(node, live, found)
+    return rebuild(outputs, [found[v] if v in found else zeros(v.shape, v.dtype) for v in ends])
+
+
+def _push_forward(node: Node, live: set[Value], found: dict[Value, Value]) -> None:
+    """Send the tangents of a node's inputs to its outputs."""
+    with carrying(node.origin):
+        if node.op.states_jvp():
+            pushed = node.op.jvp(node.inputs, node.outputs, [found.get(value) for value in node.inputs])
+            for value, tangent in zip(node.outputs, pushed, strict=True):
+                if tangent is not None:
+                    found.setdefault(value, tangent)
+            return
+        wanted = [v for v in node.outputs if v in live and v not in found]
+        if not wanted:
+            return
+        grid = node.op.local_jacobians(node.inputs, node.outputs)
+        for value in wanted:
+            parts: list[Part] = []
+            for terms, source in zip(grid[value.index], node.inputs, strict=True):
+                if source not in found:
+                    continue
+                if isinstance(terms, NotDifferentiable):
+                    raise not_differentiable(node, source, terms)
+                parts += apply(terms, found[source])
+            if parts:
+                found[value] = total(parts)

@@ -1,0 +1,87 @@
+"""The shape-generic passes that are a walk or two: collect, expand, dedupe, fuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..graph import Graph, keep
+from ..op import Op
+from ..ops.cast import Copy
+from ..ops.update import WithUpdate
+from ..origin import carrying
+from ..value import Node, Value
+
+
+def collect_updates(graph: Graph) -> Graph:
+    """Move the updates that travel with values (`with_update`) to the graph's own."""
+    carried = [
+        (node.inputs[n], node.inputs[n + 1])
+        for node in graph.nodes
+        if isinstance(node.op, WithUpdate)
+        for n in range(1, len(node.inputs), 2)
+    ]
+    if not carried:
+        return graph
+
+    def unwrap(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
+        return (inputs[0],) if isinstance(node.op, WithUpdate) else keep(node, inputs)
+
+    updates = list(dict.fromkeys([*graph.updates, *carried]))
+    named = dict(zip(graph.output_names, graph.outputs, strict=True))
+    return Graph(named, updates).rebuild(unwrap)
+
+
+def expand(graph: Graph, has_kernel: Callable[[type[Op]], bool]) -> Graph:
+    """Composite ops, where the executor has no kernel of its own, become what they consist of."""
+
+    def visit(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
+        if not node.op.source and not has_kernel(type(node.op)):
+            with carrying(node.origin):
+                simpler = node.op.expand(*inputs)
+            if simpler is not None:
+                return simpler
+        return keep(node, inputs)
+
+    while (expanded := graph.rebuild(visit)) is not graph:
+        graph = expanded
+    return graph
+
+
+def dedupe(graph: Graph) -> Graph:
+    """Nodes with equal ops on the same inputs become one."""
+    table: dict[tuple[Op, tuple[Value, ...]], tuple[Value, ...]] = {}
+
+    def visit(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
+        if node.op.source:
+            return node.outputs
+        if node.op.commutes:
+            first = table.get((node.op, inputs[::-1]))
+            if first is not None:
+                return first
+        found = table.get((node.op, inputs))
+        if found is None:
+            found = table[node.op, inputs] = keep(node, inputs)
+        return found
+
+    return graph.rebuild(visit)
+
+
+def fuse(graph: Graph) -> Graph:
+    """The place of fusion: until kernels can be merged, the graph as it is."""
+    return graph
+
+
+def isolate_updates(graph: Graph) -> Graph:
+    """A new value that is itself (a view of) a state variable is copied first: both may change at once."""
+    copies: dict[Value, Value] = {}
+    for _, new in graph.updates:
+        root = new
+        while root.node.inputs and root.node.op.may_view():
+            root = root.node.inputs[0]
+        if root.node.op.source == "state":
+            with carrying(new.node.origin):
+                copies[new] = Copy()(new)
+    if not copies:
+        return graph
+    named = dict(zip(graph.output_names, graph.outputs, strict=True))
+    return Graph(named, [(state, copies.get(new, new)) for state, new in graph.updates])

@@ -1,0 +1,137 @@
+"""The compiler, top to bottom.
+
+Once, on named dims: collect → rewrite → expand → rewrite → fold → dedupe → require kernels → fuse →
+schedule. Once for each binding of the dims: bind → memory, then the executor prepares.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import ExecutorError, explain
+from ..graph import Graph
+from ..op import Op
+from ..verify import verify
+from .fold import fold
+from .memory import plan
+from .passes import collect_updates, dedupe, expand, fuse, isolate_updates
+from .plan import Plan
+from .protocol import Executor
+from .schedule import Schedule, schedule
+from .simplify import simplify
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """What one pass changed."""
+
+    name: str
+    before: int
+    after: int
+    applied: dict[str, int]
+
+    def __str__(self) -> str:
+        details = ", ".join(f"{name} x{count}" for name, count in self.applied.items())
+        return f"{self.name:<10} {self.before:>7} -> {self.after:<7} {details}".rstrip()
+
+
+@dataclass
+class Report:
+    """The passes of one compilation, in order; prints as a table of node counts."""
+
+    passes: list[PassReport] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return "\n".join(["pass         nodes", *map(str, self.passes)])
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled graph on named dims, waiting for numbers."""
+
+    graph: Graph
+    schedule: Schedule
+    report: Report
+
+
+def lower(graph: Graph, executor: Executor, checked: bool = False) -> Program:
+    """The shape-generic phase. `checked` verifies the graph before and after each pass.
+
+    Raises ExecutorError, naming all of them, where the executor lacks kernels.
+    """
+    report = Report()
+
+    def run(name: str, transform: Callable[[Graph], Graph], applied: Counter[str] | None = None) -> None:
+        nonlocal graph
+        before = len(graph.nodes)
+        graph = transform(graph)
+        if checked:
+            verify(graph)
+        report.passes.append(PassReport(name, before, len(graph.nodes), dict(applied or {})))
+
+    def rewrite() -> None:
+        applied: Counter[str] = Counter()
+
+        def transform(graph: Graph) -> Graph:
+            simpler, found = simplify(graph)
+            applied.update(found)
+            return simpler
+
+        run("rewrite", transform, applied)
+
+    if checked:
+        verify(graph)
+    run("collect", collect_updates)
+    rewrite()
+    run("expand", lambda graph: expand(graph, executor.has_kernel))
+    rewrite()
+    run("fold", lambda graph: fold(graph, evaluate_constants))
+    run("dedupe", dedupe)
+    run("isolate", isolate_updates)
+    require(graph, executor)
+    run("fuse", fuse)
+    return Program(graph, schedule(graph, lambda op: _is_infallible(op, executor)), report)
+
+
+def bind(program: Program, sizes: dict[str, int], executor: Executor) -> Plan:
+    """The phase for one binding of the named dims."""
+    return plan(program.schedule, sizes, lambda op: executor.is_single_pass(type(op)))
+
+
+def require(graph: Graph, executor: Executor) -> None:
+    """Raise ExecutorError unless the executor has a kernel for every op that is no view."""
+    missing = {
+        node.op.name: node
+        for node in graph.nodes
+        if not (node.op.source or node.op.may_view() or executor.has_kernel(type(node.op)))
+    }
+    if missing:
+        first = next(iter(missing.values()))
+        raise ExecutorError(
+            explain(
+                f"no kernels for {', '.join(sorted(missing))} in executor {executor.name!r}",
+                "a kernel for every primitive op",
+                f"{first.origin}: {first.origin.source}",
+                "Register kernels, give the op an expand(), or choose another executor.",
+            )
+        )
+
+
+def _is_infallible(op: Op, executor: Executor) -> bool:
+    return executor.is_single_pass(type(op)) or (op.may_view() and not executor.has_kernel(type(op)))
+
+
+def evaluate_constants(graph: Graph) -> list[np.ndarray[Any, Any]]:
+    """The outputs of a graph without feeds or state, computed on NumPy."""
+    from ..executor import find_executor
+
+    numpy = find_executor("numpy")
+    expanded = dedupe(expand(graph, numpy.has_kernel))
+    order = schedule(expanded, lambda op: _is_infallible(op, numpy))
+    run = numpy.prepare(plan(order, {}, lambda op: numpy.is_single_pass(type(op))), {})
+    return run([])

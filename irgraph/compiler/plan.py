@@ -1,0 +1,99 @@
+"""What an executor gets: steps in order, and for every value a place in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from ..dims import Size
+from ..layout import Layout
+from ..types import DType
+from ..value import Node, Value
+
+ALIGNMENT = 64  # bytes: a cache line, and enough for every vector unit
+
+
+class Buffer:
+    """Memory for one or more values: a piece of the arena, or a state variable.
+
+    It is live from position `first` to `last`, both included.
+    """
+
+    __slots__ = ("first", "kind", "last", "nbytes", "offset", "owner")
+
+    def __init__(
+        self, kind: Literal["arena", "state"], owner: Value, nbytes: int, first: int, last: int
+    ) -> None:
+        self.kind = kind
+        self.owner = owner
+        self.nbytes = nbytes
+        self.first = first
+        self.last = last
+        self.offset = -1
+
+
+class Slot(NamedTuple):
+    """Where a value lies: a buffer, and its layout there in elements of its dtype."""
+
+    buffer: Buffer
+    layout: Layout
+    dtype: DType
+
+
+class Step(NamedTuple):
+    """One kernel call."""
+
+    node: Node
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run for one binding of the named dims.
+
+    An executor runs `prologue` once, then for each call: copy feeds into their slots, run `compute`,
+    read `outputs`, run `commit`, and last `copies` (state slot, new value). Nothing between the first
+    step of the commit and the last copy may fail or be interrupted.
+    """
+
+    sizes: dict[str, int]
+    feeds: dict[str, Slot]
+    prologue: Sequence[Step]
+    compute: Sequence[Step]
+    commit: Sequence[Step]
+    copies: Sequence[tuple[Slot, Slot]]
+    outputs: Sequence[Slot]
+    buffers: Sequence[Buffer]
+    arena_nbytes: int
+
+    def live_peak(self) -> tuple[int, int]:
+        """The most bytes that are live at once, and the position where they are. The arena's lower bound."""
+        change: dict[int, int] = {}
+        for buffer in self.buffers:
+            change[buffer.first] = change.get(buffer.first, 0) + aligned(buffer.nbytes)
+            change[buffer.last + 1] = change.get(buffer.last + 1, 0) - aligned(buffer.nbytes)
+        live, peak = 0, (0, 0)
+        for position in sorted(change):
+            live += change[position]
+            peak = max(peak, (live, position), key=lambda pair: pair[0])
+        return peak
+
+    def live_at(self, position: int) -> list[Buffer]:
+        """The arena's buffers that are live at a position, largest first."""
+        live = [b for b in self.buffers if b.first <= position <= b.last]
+        return sorted(live, key=lambda buffer: -buffer.nbytes)
+
+
+def aligned(nbytes: int) -> int:
+    """The bytes that a buffer takes in the arena."""
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+
+
+def formula(buffers: Sequence[Buffer]) -> Size:
+    """The bytes of some buffers in the named dims, without alignment."""
+    total: Size = 0
+    for buffer in buffers:
+        total = total + buffer.owner.type.nbytes
+    return total

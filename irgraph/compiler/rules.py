@@ -1,0 +1,28 @@
+"""What is rewritten: stability first, then algebra."""
+
+from __future__ import annotations
+
+from ..ops.arithmetic import maximum, minimum
+from ..ops.elementary import exp, log, sigmoid
+from ..ops.softmax import log_softmax, softmax
+from ..rewrite import Rule, RuleSet
+
+STABILITY = (
+    Rule("log softmax", lambda x: log(softmax(x)), lambda x, axis: log_softmax(x, axis)),
+    Rule("exp log_softmax", lambda x: exp(log_softmax(x)), lambda x, axis: softmax(x, axis)),
+    Rule(
+        "log sigmoid",
+        lambda x: log(sigmoid(x)),
+        lambda x: minimum(x, 0) - log(1 + exp(-maximum(x, -x))),  # never the logarithm of an underflow
+    ),
+    Rule("1 - sigmoid", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x), only_use=True),
+)
+
+ALGEBRA = (
+    Rule("--x", lambda x: -(-x), lambda x: x),
+    Rule("x + -y", lambda x, y: x + -y, lambda x, y: x - y),
+    Rule("x - -y", lambda x, y: x - -y, lambda x, y: x + y),
+    Rule("x * (1/y)", lambda x, y: x * (1 / y), lambda x, y: x / y, only_use=True),
+)
+
+RULES = RuleSet(STABILITY + ALGEBRA)

@@ -1,0 +1,188 @@
+"""Initial values of state variables.
+
+An initializer is a frozen dataclass, printed and compared by value. The numbers come from NumPy's
+Philox generator under a key made of the compile seed and the variable's name, so that they depend
+on nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal, cast, final
+
+import numpy as np
+
+from .attributes import ArrayData, attribute_class
+from .errors import DTypeError, ShapeError, explain
+from .origin import here
+from .types import TensorType, format_shape
+
+Array = np.ndarray[Any, Any]
+
+
+class Initializer(ABC):
+    """How a state variable starts."""
+
+    @abstractmethod
+    def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
+        """An array of the type's shape, or one number for all elements."""
+
+
+def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> Array:
+    """The initial value of the variable `name` under a seed, in the type's dtype."""
+    key = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:16], "little")
+    random = np.random.Generator(np.random.Philox(key=key))
+    shape = cast("tuple[int, ...]", type.shape)
+    array = np.empty(shape, type.dtype.numpy)
+    array[...] = init.values(type, random, seed)
+    return array
+
+
+@final
+@attribute_class("number")
+@dataclass(frozen=True)
+class Number(Initializer):
+    """The same number everywhere."""
+
+    number: float
+
+    def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
+        return self.number
+
+
+@final
+@attribute_class("values")
+@dataclass(frozen=True)
+class Values(Initializer):
+    """Given values."""
+
+    data: ArrayData
+
+    def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
+        return self.data.array
+
+
+@final
+@attribute_class("seed")
+@dataclass(frozen=True)
+class Seed(Initializer):
+    """The seed itself: the key of a random stream."""
+
+    def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
+        return seed
+
+
+@final
+@attribute_class("normal")
+@dataclass(frozen=True)
+class Normal(Initializer):
+    """Normally distributed."""
+
+    mean: float
+    std: float
+
+    def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
+        return random.normal(self.mean, self.std, cast("tuple[int, ...]", type.shape))
+
+
+@final
+@attribute_class("uniform")
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Spread evenly over [low, high)."""
+
+    low: float
+    high: float
+
+    def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
+        return random.uniform(self.low, self.high, cast("tuple[int, ...]", type.shape))
+
+
+@final
+@attribute_class("variance_scaling")
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Variance `scale / fan`, so that activations (fan in) or gradients (fan out) keep their size."""
+
+    scale: float
+    fan: Literal["in", "mean"]
+    distribution: Literal["uniform", "normal"]
+
+    def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
+        shape = cast("tuple[int, ...]", type.shape)
+        if len(shape) < 2:
+            raise ShapeError(
+                explain(f"shape {format_shape(type.shape)}", "at least two axes (in, out)", do="Use init.normal.")
+            )
+        receptive = math.prod(shape[:-2])
+        fan_in, fan_out = receptive * shape[-2], receptive * shape[-1]
+        std = math.sqrt(self.scale / (fan_in if self.fan == "in" else (fan_in + fan_out) / 2))
+        if self.distribution == "normal":
+            return random.normal(0.0, std, shape)
+        return random.uniform(-math.sqrt(3.0) * std, math.sqrt(3.0) * std, shape)
+
+
+def zeros() -> Initializer:
+    """Zeros."""
+    return Number(0.0)
+
+
+def constant(number: float) -> Initializer:
+    """One number everywhere."""
+    return Number(number)
+
+
+def seed() -> Initializer:
+    """The number that `compile(seed=…)` was given."""
+    return Seed()
+
+
+def normal(mean: float = 0.0, std: float = 1.0) -> Initializer:
+    """Normally distributed numbers."""
+    return Normal(mean, std)
+
+
+def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
+    """Numbers spread evenly over [low, high)."""
+    return Uniform(low, high)
+
+
+def glorot_uniform() -> Initializer:
+    """Uniform with variance 2 / (in + out), for a shape (…, in, out). Glorot and Bengio, AISTATS 2010."""
+    return VarianceScaling(1.0, "mean", "uniform")
+
+
+def glorot_normal() -> Initializer:
+    """Normal with variance 2 / (in + out), for a shape (…, in, out). Glorot and Bengio, AISTATS 2010."""
+    return VarianceScaling(1.0, "mean", "normal")
+
+
+def he_uniform() -> Initializer:
+    """Uniform with variance 2 / in, for a shape (…, in, out) before relu. He et al., ICCV 2015."""
+    return VarianceScaling(2.0, "in", "uniform")
+
+
+def he_normal() -> Initializer:
+    """Normal with variance 2 / in, for a shape (…, in, out) before relu. He et al., ICCV 2015."""
+    return VarianceScaling(2.0, "in", "normal")
+
+
+def as_initializer(init: Initializer | Array | float | None, type: TensorType) -> Initializer:
+    """The initializer that a user wrote: itself, a number, an array of the variable's shape, or None (zeros)."""
+    if init is None:
+        return zeros()
+    if isinstance(init, Initializer):
+        return init
+    array = np.asarray(init)
+    if array.shape == ():
+        return Number(array.item())
+    if array.shape != type.shape:
+        raise ShapeError(
+            explain(f"initial values of shape {array.shape}", f"shape {format_shape(type.shape)}", here())
+        )
+    if array.dtype.kind not in "bfiu":
+        raise DTypeError(explain(f"initial values of dtype {array.dtype}", f"numbers for {type.dtype}", here()))
+    return Values(ArrayData(array.astype(type.dtype.numpy)))

@@ -1,0 +1,33 @@
+"""What an op's room may ask of the ONNX exporter. Nothing here imports onnx."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .dims import Shape
+from .types import DType
+from .value import Value
+
+
+class OnnxWriter(Protocol):
+    """Writes the nodes of one ONNX graph; names stand for tensors."""
+
+    def read(self, value: Value) -> str:
+        """The name of a value that is already written."""
+        ...
+
+    def node(self, op_type: str, /, *inputs: str, since: int = 1, **attributes: Any) -> str:
+        """Write a node with one output and return its name; `since` is the first opset with this form."""
+        ...
+
+    def constant(self, content: object, dtype: DType) -> str:
+        """The name of an initializer with this content."""
+        ...
+
+    def sizes(self, shape: Shape) -> str:
+        """The name of a 1-D int64 tensor with these sizes, computed at run time where they are named."""
+        ...
+
+    def cast(self, name: str, dtype: DType) -> str:
+        """Write a cast."""
+        ...

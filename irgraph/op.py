@@ -1,0 +1,162 @@
+"""The contract that an op signs.
+
+An op is a final frozen dataclass: its fields are its static attributes, compared by value. It lives
+in one room of `irgraph/ops/` (or anywhere outside irgraph): class, derivative, cost, ONNX form,
+public function. Laws (tested for every case of every op in `irgraph.testing.cases`):
+
+* `infer` is the type of what kernels compute;
+* the terms of `local_jacobians` are the derivative: <c, J t> = <J'c, t>, and J t is the difference
+  quotient; where `vjp` or `jvp` exists too, it agrees with them;
+* `expand`, where it exists, computes the same values from other ops.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from .dims import Size
+from .errors import GraphError
+from .types import TensorType
+from .value import Node, Value
+
+if TYPE_CHECKING:
+    from .layout import Layout
+    from .local_jacobian import Grid
+    from .onnx_writer import OnnxWriter
+
+OPS: dict[str, type[Op]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one application costs: floating-point operations and bytes moved, in the named dims."""
+
+    flops: Size
+    nbytes: Size
+
+
+class Op(ABC):
+    """An operation on tensors. Subclass it as a frozen dataclass with a `name`.
+
+    State exactly one way of being differentiated: `local_jacobians` (terms; see
+    `irgraph.local_jacobian`), or both `vjp` and `jvp` on the whole node. An op that has terms may
+    state `vjp` or `jvp` as well, where one pass over all inputs is better.
+    """
+
+    name: ClassVar[str] = ""
+
+    # Algebraic facts that generic passes use.
+    elementwise: ClassVar[bool] = False  # out[i] depends on each input at i only (after broadcasting)
+    commutes: ClassVar[bool] = False  # op(a, b) = op(b, a)
+    unit: ClassVar[float | None] = None  # op(a, unit) = a
+    left_unit: ClassVar[float | None] = None  # op(unit, a) = a
+    source: ClassVar[Literal["input", "state"] | None] = None  # a feed or a state variable, not computed
+    checks: ClassVar[bool] = False  # may fail at run time on what it is fed
+    onnx_type: ClassVar[str | None] = None  # the ONNX op with the same inputs and no attributes
+    no_onnx: ClassVar[str | None] = None  # why there is no ONNX form
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if not cls.name or "name" not in cls.__dict__:
+            return  # an abstract family
+        known = OPS.get(cls.name)
+        if known and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise GraphError(
+                f"found a second op named {cls.name!r}, {cls.__module__}.{cls.__qualname__}; the first is "
+                f"{known.__module__}.{known.__qualname__}.\n  Give it another name."
+            )
+        has_terms = cls.local_jacobians is not Op.local_jacobians
+        has_both = cls.vjp is not Op.vjp and cls.jvp is not Op.jvp
+        if not (has_terms or has_both):
+            raise GraphError(
+                f"op {cls.name!r} states no derivative; needed local_jacobians, or both vjp and jvp.\n"
+                "  Return a NotDifferentiable(reason) where there is none."
+            )
+        OPS[cls.name] = cls
+
+    @abstractmethod
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        """The output types. Raises ShapeError or DTypeError for inputs that do not fit."""
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        """`grid[output][input]`: the local Jacobian as a sum of terms, or why there is none.
+
+        Law: for float inputs and outputs only, the sum of terms is the Jacobian at `inputs`.
+        """
+        raise NotImplementedError
+
+    def vjp(
+        self, inputs: Sequence[Value], outputs: Sequence[Value], cotangents: Sequence[Value | None]
+    ) -> Sequence[Value | None]:
+        """The cotangent of each input (None: zero) for those of the outputs (None: zero).
+
+        Law: linear in the cotangents; equal to the transposed terms where the op has terms.
+        """
+        raise NotImplementedError
+
+    def jvp(
+        self, inputs: Sequence[Value], outputs: Sequence[Value], tangents: Sequence[Value | None]
+    ) -> Sequence[Value | None]:
+        """The tangent of each output (None: zero) for those of the inputs (None: zero).
+
+        Law: linear in the tangents; the transpose of `vjp`.
+        """
+        raise NotImplementedError
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """Flops and bytes of one application. The default: one flop an output element, all bytes moved."""
+        moved: Size = 0
+        for type in (*inputs, *outputs):
+            moved = moved + type.nbytes
+        flops: Size = 0
+        for type in outputs:
+            flops = flops + type.size
+        return Cost(flops, moved)
+
+    def expand(self, *inputs: Value) -> Sequence[Value] | None:
+        """The outputs from simpler ops, or None for a primitive. Law: same values, same types."""
+        return None
+
+    def view(self, input: Layout, output: TensorType) -> Layout | None:
+        """Where the output lies in the first input's memory, or None if it must be computed."""
+        return None
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str] | None:
+        """Write the op's ONNX form and return its output names; None: exported through `expand`."""
+        if self.onnx_type is None:
+            return None
+        return [write.node(self.onnx_type, *map(write.read, node.inputs))]
+
+    @classmethod
+    def may_view(cls) -> bool:
+        """Whether the op can be a view of its first input."""
+        return cls.view is not Op.view
+
+    @classmethod
+    def states_vjp(cls) -> bool:
+        """Whether the op has a node-level `vjp`."""
+        return cls.vjp is not Op.vjp
+
+    @classmethod
+    def states_jvp(cls) -> bool:
+        """Whether the op has a node-level `jvp`."""
+        return cls.jvp is not Op.jvp
+
+    def attributes(self) -> dict[str, Any]:
+        """The static attributes by name, in order."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    @property
+    def label(self) -> str | None:
+        """The name of a source, unique in its graph; None for all other ops."""
+        return None
+
+    def __call__(self, *inputs: Value) -> Value:
+        """Apply the op; the first output."""
+        return Node(self, inputs).outputs[0]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,95 @@
+"""What the rooms share: turning what a user wrote into values of one dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, explain
+from ..op import Cost
+from ..origin import here
+from ..types import DType, TensorType, bool_, float32, int64
+from ..value import Value
+
+FREE = Cost(0, 0)
+
+Like = Value | np.ndarray | float | list[Any] | tuple[Any, ...]
+
+
+def is_scalar(x: object) -> bool:
+    """Whether it is a Python or NumPy number, which takes the dtype of what it meets."""
+    return isinstance(x, (bool, int, float, np.generic)) or (isinstance(x, np.ndarray) and x.shape == ())
+
+
+def as_value(x: Any, dtype: DType | None = None) -> Value:
+    """The value that was written: itself, or a constant from a number, list or array."""
+    from .constants import constant, full  # constants are a room of their own
+
+    if isinstance(x, Value):
+        return x
+    if is_scalar(x):
+        number = x.item() if isinstance(x, (np.generic, np.ndarray)) else x
+        return full((), number, dtype or _scalar_dtype(number))
+    return constant(x)
+
+
+def _scalar_dtype(number: float) -> DType:
+    if isinstance(number, bool):
+        return bool_
+    return int64 if isinstance(number, int) else float32
+
+
+def operands(what: str, *written: Any, at_least_float: bool = False) -> list[Value]:
+    """Values of one dtype from what was written. Scalars take the dtype of the tensors.
+
+    A float scalar turns integer tensors into float32, and so does `at_least_float`.
+    Raises DTypeError where two tensors differ.
+    """
+    tensors = [None if is_scalar(x) else as_value(x) for x in written]
+    dtypes = {value.dtype for value in tensors if value is not None}
+    if len(dtypes) > 1:
+        raise DTypeError(differing(what, [value for value in tensors if value is not None]))
+    scalars = [x for x in written if is_scalar(x)]
+    dtype = dtypes.pop() if dtypes else None
+    wants_float = at_least_float or any(isinstance(x, (float, np.floating)) for x in scalars)
+    if dtype is None:
+        dtype = float32 if wants_float or not scalars else _scalar_dtype(scalars[0])
+    if wants_float and not dtype.is_float:
+        dtype = float32
+    elif dtype == bool_ and scalars and not all(isinstance(x, (bool, np.bool_)) for x in scalars):
+        dtype = int64
+    return [
+        as_value(x, dtype) if value is None else converted(value, dtype)
+        for x, value in zip(written, tensors, strict=True)
+    ]
+
+
+def converted(value: Value, dtype: DType) -> Value:
+    """The value cast, if it must be."""
+    from .cast import Cast
+
+    return value if value.dtype == dtype else Cast(dtype)(value)
+
+
+def differing(what: str, values: list[Value]) -> str:
+    """The message for tensors of different dtypes."""
+    found = " and ".join(f"{v.label} of {v.dtype} (built at {v.node.origin})" for v in values)
+    return f"{what}: " + explain(
+        found, "one dtype", here(), f'Cast one of them, e.g. with irgraph.cast(value, "{values[0].dtype}").'
+    )
+
+
+def require_float(op: str, *types: TensorType) -> None:
+    """Raise DTypeError unless all are of float dtype."""
+    for type in types:
+        if not type.dtype.is_float:
+            raise DTypeError(explain(str(type), "a float dtype", do='Cast it, e.g. with .astype("float32").'))
+
+
+def require_dtype(needed: str, accepts: Callable[[DType], bool], *types: TensorType) -> None:
+    """Raise DTypeError unless `accepts` holds for every dtype."""
+    for type in types:
+        if not accepts(type.dtype):
+            raise DTypeError(explain(str(type), needed, do="Cast it with irgraph.cast."))

@@ -1,0 +1,272 @@
+"""Arithmetic on elements, with broadcasting."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from ..errors import DTypeError, explain
+from ..local_jacobian import ZERO, Dense, Grid, Labels, Terms, labels, term
+from ..op import Op
+from ..origin import here
+from ..types import TensorType, bool_, broadcast_shapes
+from ..value import Value, operator
+from ._build import as_value, operands, require_dtype, require_float
+
+Slope = float | Value | tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Elementwise(Op):
+    """Elements of equal dtype in, one element out; the derivative is stated by `slopes`."""
+
+    elementwise: ClassVar[bool] = True
+    float_only: ClassVar[bool] = False
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        if self.float_only:
+            require_float(self.name, *inputs)
+        else:
+            require_dtype("a dtype of numbers", lambda dtype: dtype != bool_, *inputs)
+        if any(type.dtype != inputs[0].dtype for type in inputs):
+            raise DTypeError(explain(" and ".join(map(str, inputs)), "one dtype", do="Cast one of them."))
+        return (TensorType(inputs[0].dtype, broadcast_shapes(*[type.shape for type in inputs])),)
+
+    @abstractmethod
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        """For each input d output / d input: a number, a value, or values to be multiplied."""
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        i = labels(outputs[0])
+        slopes = self.slopes(inputs, outputs[0])
+        return [[sloped(i, x, slope) for x, slope in zip(inputs, slopes, strict=True)]]
+
+
+def sloped(i: Labels, x: Value, slope: Slope) -> Terms:
+    """The terms of an elementwise slope towards an operand that may be broadcast."""
+    number = slope if isinstance(slope, (int, float)) else 1.0
+    values = () if isinstance(slope, (int, float)) else slope if isinstance(slope, tuple) else (slope,)
+    if number == 0:
+        return ZERO
+    factors = [Dense(value, i.against(value.shape)) for value in values]
+    terms = term(i, i.against(x.shape), *factors)
+    return terms if number == 1 else number * terms
+
+
+@final
+@dataclass(frozen=True)
+class Add(Elementwise):
+    """a + b."""
+
+    name: ClassVar[str] = "add"
+    commutes: ClassVar[bool] = True
+    unit: ClassVar[float | None] = 0
+    left_unit: ClassVar[float | None] = 0
+    onnx_type: ClassVar[str | None] = "Add"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return 1.0, 1.0
+
+
+@final
+@dataclass(frozen=True)
+class Subtract(Elementwise):
+    """a - b."""
+
+    name: ClassVar[str] = "subtract"
+    unit: ClassVar[float | None] = 0
+    onnx_type: ClassVar[str | None] = "Sub"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return 1.0, -1.0
+
+
+@final
+@dataclass(frozen=True)
+class Multiply(Elementwise):
+    """a · b."""
+
+    name: ClassVar[str] = "multiply"
+    commutes: ClassVar[bool] = True
+    unit: ClassVar[float | None] = 1
+    left_unit: ClassVar[float | None] = 1
+    onnx_type: ClassVar[str | None] = "Mul"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        a, b = inputs
+        return b, a
+
+
+@final
+@dataclass(frozen=True)
+class Divide(Elementwise):
+    """a / b, of floats."""
+
+    name: ClassVar[str] = "divide"
+    float_only: ClassVar[bool] = True
+    unit: ClassVar[float | None] = 1
+    onnx_type: ClassVar[str | None] = "Div"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        _, b = inputs
+        reciprocal = 1 / b
+        return reciprocal, (output, -reciprocal)
+
+
+@final
+@dataclass(frozen=True)
+class Negative(Elementwise):
+    """-x."""
+
+    name: ClassVar[str] = "negative"
+    onnx_type: ClassVar[str | None] = "Neg"
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        require_dtype("a signed dtype", lambda dtype: dtype.kind in ("int", "float"), *inputs)
+        return inputs
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (-1.0,)
+
+
+@dataclass(frozen=True)
+class _Extremum(Elementwise):
+    """The larger or smaller of two; where they are equal each gets half of the derivative."""
+
+    commutes: ClassVar[bool] = True
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        raise NotImplementedError  # a sum of two terms, below
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        from .comparison import equal, greater
+
+        a, b = inputs
+        i = labels(outputs[0])
+        larger, smaller, tie = greater(a, b), greater(b, a), equal(a, b)
+        first, second = (larger, smaller) if self.name == "maximum" else (smaller, larger)
+        return [[sloped(i, x, wins) + 0.5 * sloped(i, x, tie) for x, wins in ((a, first), (b, second))]]
+
+
+@final
+@dataclass(frozen=True)
+class Maximum(_Extremum):
+    """The larger of a and b."""
+
+    name: ClassVar[str] = "maximum"
+    onnx_type: ClassVar[str | None] = "Max"
+
+
+@final
+@dataclass(frozen=True)
+class Minimum(_Extremum):
+    """The smaller of a and b."""
+
+    name: ClassVar[str] = "minimum"
+    onnx_type: ClassVar[str | None] = "Min"
+
+
+@operator("add")
+def add(a: Any, b: Any) -> Value:
+    """`a + b`, broadcast. Raises ShapeError or DTypeError where the operands do not fit.
+
+    >>> from irgraph import input
+    >>> add(input("x", ("batch", 3)), 1.0)
+    <a result of add : float32[batch, 3]>
+    """
+    return Add()(*operands("add", a, b))
+
+
+@operator("subtract")
+def subtract(a: Any, b: Any) -> Value:
+    """`a - b`, broadcast.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(subtract(constant([5, 7]), 1))
+    array([4, 6])
+    """
+    return Subtract()(*operands("subtract", a, b))
+
+
+@operator("multiply")
+def multiply(a: Any, b: Any) -> Value:
+    """`a * b` by elements, broadcast.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(multiply(constant([5, 7]), 2))
+    array([10, 14])
+    """
+    return Multiply()(*operands("multiply", a, b))
+
+
+@operator("divide")
+def divide(a: Any, b: Any) -> Value:
+    """`a / b` by elements, broadcast; integers become float32.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(divide(constant([1, 2]), 4))
+    array([0.25, 0.5 ], dtype=float32)
+    """
+    return Divide()(*operands("divide", a, b, at_least_float=True))
+
+
+@operator("negative")
+def negative(x: Any) -> Value:
+    """`-x`.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(negative(constant([1, -2])))
+    array([-1,  2])
+    """
+    return Negative()(as_value(x))
+
+
+def maximum(a: Any, b: Any) -> Value:
+    """The larger of `a` and `b`, broadcast; NaN where either is. At a tie each gets half the derivative.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(maximum(constant([1, -2]), 0))
+    array([1, 0])
+    """
+    return Maximum()(*operands("maximum", a, b))
+
+
+def minimum(a: Any, b: Any) -> Value:
+    """The smaller of `a` and `b`, broadcast; NaN where either is. At a tie each gets half the derivative.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(minimum(constant([1, -2]), 0))
+    array([ 0, -2])
+    """
+    return Minimum()(*operands("minimum", a, b))
+
+
+@operator("power")
+def power(x: Any, exponent: float) -> Value:
+    """`x ** exponent` for the numbers -1, 0.5, 2, 3 and 4, by products, reciprocal or square root.
+
+    Raises DTypeError for any other exponent.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(power(constant([1.0, 3.0]), 2))
+    array([1., 9.], dtype=float32)
+    """
+    from .elementary import sqrt
+
+    x = as_value(x)
+    match exponent:
+        case -1:
+            return divide(1, x)
+        case 0.5:
+            return sqrt(x)
+        case 2:
+            return x * x
+        case 3:
+            return x * x * x
+        case 4:
+            return (x * x) * (x * x)
+    raise DTypeError(
+        explain(f"the exponent {exponent!r}", "-1, 0.5, 2, 3 or 4", here(), "Write exp(exponent * log(x)).")
+    )

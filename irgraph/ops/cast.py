@@ -1,0 +1,97 @@
+"""Changing the dtype, and stopping a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from ..layout import Layout
+from ..local_jacobian import ZERO, Grid, labels, term
+from ..onnx_writer import OnnxWriter
+from ..op import Cost, Op
+from ..types import DType, TensorType, as_dtype
+from ..value import Node, Value, operator
+from ._build import FREE, as_value, converted
+
+
+@final
+@dataclass(frozen=True)
+class Cast(Op):
+    """The nearest element of another dtype; floats to integers truncate."""
+
+    name: ClassVar[str] = "cast"
+    elementwise: ClassVar[bool] = True
+    dtype: DType
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0].with_dtype(self.dtype),)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        i = labels(outputs[0])
+        return [[term(i, i)]]
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        return [write.cast(write.read(node.inputs[0]), self.dtype)]
+
+
+@final
+@dataclass(frozen=True)
+class Copy(Op):
+    """The same elements in memory of their own."""
+
+    name: ClassVar[str] = "copy"
+    elementwise: ClassVar[bool] = True
+    onnx_type: ClassVar[str | None] = "Identity"
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return inputs
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        i = labels(outputs[0])
+        return [[term(i, i)]]
+
+
+@final
+@dataclass(frozen=True)
+class StopGradient(Op):
+    """The identity, whose derivative is not taken."""
+
+    name: ClassVar[str] = "stop_gradient"
+    onnx_type: ClassVar[str | None] = "Identity"
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[ZERO]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return FREE
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        return inputs
+
+    def view(self, input: Layout, output: TensorType) -> Layout:
+        return input
+
+
+@operator("cast")
+def cast(x: Value, dtype: object) -> Value:
+    """`x` with another dtype; the same value where it has it already.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(cast(constant([1.7, -1.7]), "int64"))
+    array([ 1, -1])
+    """
+    return converted(as_value(x), as_dtype(dtype))
+
+
+def stop_gradient(x: Value) -> Value:
+    """`x` as a constant to differentiation: a gradient that only flows through here is an error.
+
+    >>> from irgraph import input
+    >>> stop_gradient(input("x", (3,)))
+    <a result of stop_gradient : float32[3]>
+    """
+    return StopGradient()(as_value(x))

@@ -1,0 +1,185 @@
+"""Comparisons, and choosing by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from ..errors import DTypeError, explain
+from ..local_jacobian import ZERO, Grid, labels
+from ..onnx_writer import OnnxWriter
+from ..op import Op
+from ..types import TensorType, bool_, broadcast_shapes
+from ..value import Node, Value, operator
+from ._build import as_value, operands, require_dtype
+from .arithmetic import sloped
+
+
+@dataclass(frozen=True)
+class _Comparison(Op):
+    """Two elements in, a truth value out; no derivative flows through it."""
+
+    elementwise: ClassVar[bool] = True
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        if inputs[0].dtype != inputs[1].dtype:
+            raise DTypeError(explain(" and ".join(map(str, inputs)), "one dtype", do="Cast one of them."))
+        return (TensorType(bool_, broadcast_shapes(inputs[0].shape, inputs[1].shape)),)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[ZERO, ZERO]]
+
+
+@final
+@dataclass(frozen=True)
+class Equal(_Comparison):
+    """a == b."""
+
+    name: ClassVar[str] = "equal"
+    commutes: ClassVar[bool] = True
+    onnx_type: ClassVar[str | None] = "Equal"
+
+
+@final
+@dataclass(frozen=True)
+class NotEqual(_Comparison):
+    """a != b."""
+
+    name: ClassVar[str] = "not_equal"
+    commutes: ClassVar[bool] = True
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        return [write.node("Not", write.node("Equal", *map(write.read, node.inputs)))]
+
+
+@final
+@dataclass(frozen=True)
+class Less(_Comparison):
+    """a < b."""
+
+    name: ClassVar[str] = "less"
+    onnx_type: ClassVar[str | None] = "Less"
+
+
+@final
+@dataclass(frozen=True)
+class LessEqual(_Comparison):
+    """a <= b."""
+
+    name: ClassVar[str] = "less_equal"
+    onnx_type: ClassVar[str | None] = "LessOrEqual"
+
+
+@final
+@dataclass(frozen=True)
+class Greater(_Comparison):
+    """a > b."""
+
+    name: ClassVar[str] = "greater"
+    onnx_type: ClassVar[str | None] = "Greater"
+
+
+@final
+@dataclass(frozen=True)
+class GreaterEqual(_Comparison):
+    """a >= b."""
+
+    name: ClassVar[str] = "greater_equal"
+    onnx_type: ClassVar[str | None] = "GreaterOrEqual"
+
+
+@final
+@dataclass(frozen=True)
+class LogicalNot(Op):
+    """not x."""
+
+    name: ClassVar[str] = "logical_not"
+    elementwise: ClassVar[bool] = True
+    onnx_type: ClassVar[str | None] = "Not"
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        require_dtype("the dtype bool", lambda dtype: dtype == bool_, *inputs)
+        return inputs
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[ZERO]]
+
+
+@final
+@dataclass(frozen=True)
+class Where(Op):
+    """a where the condition holds, else b; the side that is not chosen does not reach the result."""
+
+    name: ClassVar[str] = "where"
+    elementwise: ClassVar[bool] = True
+    onnx_type: ClassVar[str | None] = "Where"
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        condition, a, b = inputs
+        require_dtype("a condition of dtype bool", lambda dtype: dtype == bool_, condition)
+        if a.dtype != b.dtype:
+            raise DTypeError(explain(f"{a} and {b}", "one dtype", do="Cast one of them."))
+        return (TensorType(a.dtype, broadcast_shapes(condition.shape, a.shape, b.shape)),)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        condition, a, b = inputs
+        i = labels(outputs[0])
+        return [[ZERO, sloped(i, a, condition), sloped(i, b, logical_not(condition))]]
+
+
+def equal(a: Any, b: Any) -> Value:
+    """Elementwise `a == b`, broadcast, as bool.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(equal(constant([1, 2]), 2))
+    array([False,  True])
+    """
+    return Equal()(*operands("equal", a, b))
+
+
+def not_equal(a: Any, b: Any) -> Value:
+    """Elementwise `a != b`, broadcast, as bool."""
+    return NotEqual()(*operands("not_equal", a, b))
+
+
+@operator("less")
+def less(a: Any, b: Any) -> Value:
+    """Elementwise `a < b`, broadcast, as bool."""
+    return Less()(*operands("less", a, b))
+
+
+@operator("less_equal")
+def less_equal(a: Any, b: Any) -> Value:
+    """Elementwise `a <= b`, broadcast, as bool."""
+    return LessEqual()(*operands("less_equal", a, b))
+
+
+@operator("greater")
+def greater(a: Any, b: Any) -> Value:
+    """Elementwise `a > b`, broadcast, as bool."""
+    return Greater()(*operands("greater", a, b))
+
+
+@operator("greater_equal")
+def greater_equal(a: Any, b: Any) -> Value:
+    """Elementwise `a >= b`, broadcast, as bool."""
+    return GreaterEqual()(*operands("greater_equal", a, b))
+
+
+@operator("logical_not")
+def logical_not(x: Any) -> Value:
+    """Elementwise `not x` of a bool value."""
+    return LogicalNot()(as_value(x))
+
+
+def where(condition: Any, a: Any, b: Any) -> Value:
+    """`a` where `condition` holds, else `b`; all three broadcast.
+
+    Derivatives flow to the chosen side only, so that an infinite slope on the other side does no harm.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(where(constant([True, False]), 1.0, 2.0))
+    array([1., 2.], dtype=float32)
+    """
+    return Where()(as_value(condition), *operands("where", a, b))

@@ -1,0 +1,159 @@
+"""Constants: splats, arrays, and counting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from ..attributes import ArrayData
+from ..dims import Size, as_shape
+from ..errors import DTypeError, explain
+from ..local_jacobian import Coefficient, Grid
+from ..onnx_writer import OnnxWriter
+from ..op import Cost, Op
+from ..origin import here
+from ..types import DType, TensorType, as_dtype, float32, int64
+from ..value import Node, Value
+from ._build import FREE
+
+
+@dataclass(frozen=True)
+class _Constant(Op):
+    """Known before the run."""
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return FREE
+
+
+@final
+@dataclass(frozen=True)
+class Full(_Constant):
+    """`number * times / over` everywhere; the sizes make coefficients such as 1/batch."""
+
+    name: ClassVar[str] = "full"
+    number: float
+    type: TensorType
+    times: Size = 1
+    over: Size = 1
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (self.type,)
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        dtype = self.type.dtype
+        scalar = write.constant(self.number, dtype)
+        for op_type, size in (("Mul", self.times), ("Div", self.over)):
+            if size != 1:
+                factor = write.node("Reshape", write.sizes((size,)), write.constant(np.zeros(0), int64))
+                scalar = write.node(op_type, scalar, write.cast(factor, dtype))
+        return [write.node("Expand", scalar, write.sizes(self.type.shape)) if self.type.shape else scalar]
+
+
+@final
+@dataclass(frozen=True)
+class Constant(_Constant):
+    """An array."""
+
+    name: ClassVar[str] = "constant"
+    data: ArrayData
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (TensorType(as_dtype(self.data.array.dtype), self.data.array.shape),)
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        return [write.constant(self.data.array, node.outputs[0].dtype)]
+
+
+@final
+@dataclass(frozen=True)
+class Iota(_Constant):
+    """0, 1, 2, … size - 1."""
+
+    name: ClassVar[str] = "iota"
+    size: Size
+    dtype: DType
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (TensorType(self.dtype, (self.size,)),)
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        end = write.node("Reshape", write.sizes((self.size,)), write.constant(np.zeros(0), int64))
+        counted = write.node("Range", write.constant(0, int64), end, write.constant(1, int64))
+        return [write.cast(counted, self.dtype)]
+
+
+def constant(content: Any, dtype: object = None) -> Value:
+    """A constant from numbers, nested lists or an array (copied). Lists of floats become float32.
+
+    >>> constant([[1.0, 2.0]])
+    <a result of constant : float32[1, 2]>
+    """
+    array = np.asarray(content)
+    if dtype is None and array.dtype == np.float64 and not isinstance(content, (np.ndarray, np.generic)):
+        dtype = float32
+    if array.dtype == object:
+        raise DTypeError(explain(f"constant({content!r})", "numbers in a regular array", here()))
+    target = as_dtype(array.dtype if dtype is None else dtype)
+    return Constant(ArrayData(array.astype(target.numpy, copy=False)))()
+
+
+def full(shape: Sequence[Size | str] | Size | str, number: float, dtype: object = None) -> Value:
+    """`number` everywhere. Raises DTypeError where the dtype can't hold it.
+
+    >>> full(("batch", 3), 0.5)
+    <a result of full : float32[batch, 3]>
+    """
+    if dtype is None:
+        dtype = "bool" if isinstance(number, bool) else "int64" if isinstance(number, int) else float32
+    type = TensorType(as_dtype(dtype), as_shape(shape))
+    return Full(_as_element(number, type.dtype), type)()
+
+
+def scaled_unit(coefficient: Coefficient, dtype: DType) -> Value:
+    """A scalar with the value of a coefficient, e.g. 1/batch."""
+    return Full(coefficient.number, TensorType(dtype, ()), coefficient.times, coefficient.over)()
+
+
+def zeros(shape: Sequence[Size | str] | Size | str, dtype: object = "float32") -> Value:
+    """Zeros."""
+    return full(shape, 0, dtype)
+
+
+def ones(shape: Sequence[Size | str] | Size | str, dtype: object = "float32") -> Value:
+    """Ones."""
+    return full(shape, 1, dtype)
+
+
+def arange(size: Size | str, dtype: object = "int64") -> Value:
+    """0, 1, … size - 1; the size may be a named dim.
+
+    >>> arange("batch")
+    <a result of iota : int64[batch]>
+    """
+    return Iota(as_shape(size)[0], as_dtype(dtype))()
+
+
+def splat(value: Value) -> float | None:
+    """The number that a value holds everywhere, where that is known now."""
+    op = value.node.op
+    if isinstance(op, Full) and op.times == 1 and op.over == 1:
+        return op.number
+    return None
+
+
+def _as_element(number: float, dtype: DType) -> float:
+    if dtype.kind == "bool":
+        return bool(number)
+    if dtype.is_float:
+        return float(number)
+    whole = int(number)
+    limits = np.iinfo(dtype.numpy)
+    if whole != number or not limits.min <= whole <= limits.max:
+        raise DTypeError(explain(f"the number {number!r}", f"one that {dtype} can hold", here()))
+    return whole

@@ -1,0 +1,205 @@
+"""Functions of one element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from ..types import float32
+from ..value import Value
+from ._build import as_value, converted
+from .arithmetic import Elementwise, Slope
+from .comparison import greater
+
+
+@dataclass(frozen=True)
+class _Elementary(Elementwise):
+    """A function of one float element."""
+
+    float_only: ClassVar[bool] = True
+
+
+@final
+@dataclass(frozen=True)
+class Exp(_Elementary):
+    """e to the x."""
+
+    name: ClassVar[str] = "exp"
+    onnx_type: ClassVar[str | None] = "Exp"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (output,)
+
+
+@final
+@dataclass(frozen=True)
+class Log(_Elementary):
+    """The natural logarithm."""
+
+    name: ClassVar[str] = "log"
+    onnx_type: ClassVar[str | None] = "Log"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (1 / inputs[0],)
+
+
+@final
+@dataclass(frozen=True)
+class Sqrt(_Elementary):
+    """The square root."""
+
+    name: ClassVar[str] = "sqrt"
+    onnx_type: ClassVar[str | None] = "Sqrt"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (0.5 / output,)
+
+
+@final
+@dataclass(frozen=True)
+class Sin(_Elementary):
+    """The sine."""
+
+    name: ClassVar[str] = "sin"
+    onnx_type: ClassVar[str | None] = "Sin"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (cos(inputs[0]),)
+
+
+@final
+@dataclass(frozen=True)
+class Cos(_Elementary):
+    """The cosine."""
+
+    name: ClassVar[str] = "cos"
+    onnx_type: ClassVar[str | None] = "Cos"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (-sin(inputs[0]),)
+
+
+@final
+@dataclass(frozen=True)
+class Tanh(_Elementary):
+    """The hyperbolic tangent."""
+
+    name: ClassVar[str] = "tanh"
+    onnx_type: ClassVar[str | None] = "Tanh"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (1 - output * output,)
+
+
+@final
+@dataclass(frozen=True)
+class Sigmoid(_Elementary):
+    """1 / (1 + exp(-x))."""
+
+    name: ClassVar[str] = "sigmoid"
+    onnx_type: ClassVar[str | None] = "Sigmoid"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return ((output, 1 - output),)
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        """(1 + tanh(x/2)) / 2: exact, and never overflows."""
+        return (0.5 * tanh(0.5 * inputs[0]) + 0.5,)
+
+
+@final
+@dataclass(frozen=True)
+class Relu(_Elementary):
+    """max(x, 0), with derivative 0 at 0."""
+
+    name: ClassVar[str] = "relu"
+    onnx_type: ClassVar[str | None] = "Relu"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (greater(inputs[0], 0),)
+
+
+def _as_float(x: Any) -> Value:
+    value = as_value(x)
+    return value if value.dtype.is_float else converted(value, float32)
+
+
+def exp(x: Any) -> Value:
+    """e to the power of each element.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(exp(constant([0.0, 1.0])))
+    array([1.       , 2.7182817], dtype=float32)
+    """
+    return Exp()(_as_float(x))
+
+
+def log(x: Any) -> Value:
+    """The natural logarithm; -inf at 0 and NaN below.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(log(constant([1.0, 2.0])))
+    array([0.       , 0.6931472], dtype=float32)
+    """
+    return Log()(_as_float(x))
+
+
+def sqrt(x: Any) -> Value:
+    """The square root; NaN below 0, an infinite derivative at 0.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(sqrt(constant([4.0, 9.0])))
+    array([2., 3.], dtype=float32)
+    """
+    return Sqrt()(_as_float(x))
+
+
+def sin(x: Any) -> Value:
+    """The sine of an angle in radians.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(sin(constant([0.0, 1.0])))
+    array([0.       , 0.8414709], dtype=float32)
+    """
+    return Sin()(_as_float(x))
+
+
+def cos(x: Any) -> Value:
+    """The cosine of an angle in radians.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(cos(constant([0.0, 1.0])))
+    array([1.       , 0.5403023], dtype=float32)
+    """
+    return Cos()(_as_float(x))
+
+
+def tanh(x: Any) -> Value:
+    """The hyperbolic tangent.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(tanh(constant([0.0, 1.0])))
+    array([0.       , 0.7615942], dtype=float32)
+    """
+    return Tanh()(_as_float(x))
+
+
+def sigmoid(x: Any) -> Value:
+    """The logistic function 1 / (1 + exp(-x)).
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(sigmoid(constant([0.0, 2.0])))
+    array([0.5      , 0.8807971], dtype=float32)
+    """
+    return Sigmoid()(_as_float(x))
+
+
+def relu(x: Any) -> Value:
+    """max(x, 0); its derivative at 0 is 0.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(relu(constant([-1.0, 2.0])))
+    array([0., 2.], dtype=float32)
+    """
+    return Relu()(as_value(x))

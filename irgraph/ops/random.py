@@ -1,0 +1,137 @@
+"""Random numbers: the counter-based generator Philox, with key and counter in the state.
+
+The stream of a random op comes from its name, so equal calls never merge, and the numbers are the
+same on every executor. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from .. import init as initializers
+from ..dims import Shape, Size, as_shape
+from ..errors import ShapeError, explain
+from ..local_jacobian import ZERO, Grid
+from ..op import Cost, Op
+from ..origin import here
+from ..types import TensorType, as_dtype, float32, float64, int64, uint32
+from ..value import Value
+from ._build import as_value, require_dtype, require_float
+from .comparison import greater_equal, where
+from .elementary import cos, log, sqrt
+from .sources import state
+from .update import with_update
+
+@final
+@dataclass(frozen=True)
+class Philox(Op):
+    """Uniform integers of some bits: block `i` of four words is Philox4x32-10 of the 128-bit counter
+    (i, step low, step high, stream) under the 64-bit key."""
+
+    name: ClassVar[str] = "philox"
+    shape: Shape
+    stream: int
+    bits: int
+    no_onnx: ClassVar[str | None] = "random numbers belong to training steps, which are not exported yet"
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        for type in inputs:
+            require_dtype("an int64 scalar", lambda dtype: dtype == int64, type)
+            if type.rank:
+                raise ShapeError(explain(str(type), "a scalar for the key and the step"))
+        return (TensorType(uint32, self.shape),)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[ZERO, ZERO]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return Cost(16 * outputs[0].size, outputs[0].nbytes)
+
+
+def _stream(name: str) -> tuple[Value, Value]:
+    """The key and the step of a stream; the step goes up with each committed run."""
+    return state(f"{name}/key", dtype="int64", init=initializers.seed()), state(f"{name}/step", dtype="int64")
+
+
+def _words(stream: tuple[Value, Value], name: str, shape: Shape, bits: int) -> Value:
+    return Philox(shape, zlib.crc32(name.encode()), bits)(*stream)
+
+
+def random_uniform(
+    shape: Sequence[Size | str] | Size | str,
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    name: str,
+    dtype: object = "float32",
+) -> Value:
+    """Numbers spread evenly over [low, high), new at each step.
+
+    The stream comes from `name`, and two streams of one graph need two names. float32 has 24 random
+    bits, float64 53. `compile(seed=…)` sets the key.
+
+    >>> from irgraph import compile
+    >>> f = compile(random_uniform((2,), name="noise"), seed=1)
+    >>> bool((f() != f()).all())
+    True
+    """
+    unit = _unit(as_shape(shape), name, as_dtype(dtype))
+    return unit if (low, high) == (0.0, 1.0) else unit * (high - low) + low
+
+
+def _unit(shape: Shape, name: str, dtype: Any) -> Value:
+    require_float("random numbers", TensorType(dtype, ()))
+    _, step = stream = _stream(name)
+    if dtype == float32:
+        unit = _words(stream, name, shape, 24).astype(float32) * 2.0**-24
+    else:
+        high = _words(stream, name, shape, 27).astype(float64)
+        low = _words(stream, f"{name}/low", shape, 26).astype(float64)
+        unit = (high * 2.0**26 + low) * 2.0**-53
+    return with_update(unit, {step: step + 1})
+
+
+def random_normal(
+    shape: Sequence[Size | str] | Size | str,
+    mean: float = 0.0,
+    std: float = 1.0,
+    *,
+    name: str,
+    dtype: object = "float32",
+) -> Value:
+    """Normally distributed numbers, new at each step (Box and Muller, 1958).
+
+    >>> from irgraph import compile
+    >>> f = compile(random_normal((1000,), name="noise"), seed=1)
+    >>> bool(abs(f().mean()) < 0.1)
+    True
+    """
+    sizes = as_shape(shape)
+    type = as_dtype(dtype)
+    radius = sqrt(-2.0 * log(1.0 - _unit(sizes, f"{name}/radius", type)))
+    normal = radius * cos(2.0 * math.pi * _unit(sizes, f"{name}/angle", type))
+    return normal if (mean, std) == (0.0, 1.0) else normal * std + mean
+
+
+def dropout(x: Any, rate: float, *, name: str) -> Value:
+    """`x` with each element zeroed with probability `rate`, the others divided by 1 - rate.
+
+    Build the graph for inference without it. Raises ShapeError unless 0 <= rate < 1.
+
+    >>> from irgraph import compile, ones
+    >>> f = compile(dropout(ones((4,)), 0.5, name="drop"), seed=0)
+    >>> sorted(set(f().tolist()) | {0.0, 2.0})
+    [0.0, 2.0]
+    """
+    x = as_value(x)
+    if not 0 <= rate < 1:
+        raise ShapeError(explain(f"a dropout rate of {rate}", "0 <= rate < 1", here()))
+    if rate == 0:
+        return x
+    _, step = stream = _stream(name)
+    kept = greater_equal(_words(stream, name, x.shape, 24), round(rate * 2**24))
+    return with_update(where(kept, x * (1 / (1 - rate)), 0.0), {step: step + 1})

@@ -1,0 +1,269 @@
+"""Parts of a tensor: slices, padding, concatenation, and basic indexing."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from ..dims import Shape, Size, at_least, same_size
+from ..errors import DTypeError, ExportError, ShapeError, explain
+from ..layout import Layout
+from ..local_jacobian import Grid, Label, Labels, Terms, labels, term
+from ..local_jacobian import Slice as SliceLink
+from ..onnx_writer import OnnxWriter
+from ..op import Cost, Op
+from ..origin import here
+from ..types import TensorType, format_shape, int64, normalize_axis
+from ..value import Node, Value, operator
+from ._build import FREE, as_value, differing, is_scalar
+from .shape import reshape
+
+
+def slice_terms(part: Value, whole: Value, starts: Sequence[Size], steps: Sequence[int]) -> Terms:
+    """The terms of taking `part` out of `whole`; axes that are taken whole share a label."""
+    inner = labels(whole)
+    outer: list[Label] = []
+    links: list[SliceLink] = []
+    for label, size, start, step in zip(inner, part.shape, starts, steps, strict=True):
+        if (start, step, size) == (0, 1, label.size):
+            outer.append(label)
+        else:
+            outer.append(Label(size))
+            links.append(SliceLink(outer[-1], label, start, step))
+    return term(Labels(outer), inner, *links)
+
+
+@final
+@dataclass(frozen=True)
+class Slice(Op):
+    """Along each axis the elements `start`, `start + step`, …, as many as `shape` says."""
+
+    name: ClassVar[str] = "slice"
+    starts: Shape
+    steps: tuple[int, ...]
+    shape: Shape
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        for size, start, step, count in zip(inputs[0].shape, self.starts, self.steps, self.shape, strict=True):
+            last = start + (count - 1) * step
+            if count != 0 and not (at_least(start, 0) and at_least(last, 0) and at_least(size, start + 1)):
+                raise ShapeError(explain(f"a slice from {start} on an axis of size {size}", "positions inside it"))
+            if count != 0 and not at_least(size, last + 1):
+                raise ShapeError(explain(f"a slice up to {last} on an axis of size {size}", "positions inside it"))
+        return (inputs[0].with_shape(self.shape),)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[slice_terms(outputs[0], inputs[0], self.starts, self.steps)]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return FREE
+
+    def view(self, input: Layout, output: TensorType) -> Layout:
+        starts, shape = tuple(map(int, self.starts)), tuple(map(int, self.shape))  # type: ignore[arg-type]
+        return input.slice(starts, self.steps, shape)
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        x = node.inputs[0]
+        axes = [
+            axis
+            for axis, full in enumerate(x.shape)
+            if (self.starts[axis], self.steps[axis], self.shape[axis]) != (0, 1, full)
+        ]
+        steps = [self.steps[axis] for axis in axes]
+        ends = tuple(
+            self.starts[axis] + self.shape[axis] * self.steps[axis]
+            if self.steps[axis] > 0
+            else self.starts[axis] + (self.shape[axis] - 1) * self.steps[axis] - 1
+            for axis in axes
+        )
+        # ONNX reads a negative end from the back, so "before the first element" is a very negative one.
+        clear = tuple(np.iinfo(np.int64).min // 2 if isinstance(end, int) and end < 0 else end for end in ends)
+        starts = tuple(self.starts[axis] for axis in axes)
+        where = (write.sizes(starts), write.sizes(clear), write.constant(axes, int64), write.constant(steps, int64))
+        return [write.node("Slice", write.read(x), *where, since=13)]
+
+
+@final
+@dataclass(frozen=True)
+class Pad(Op):
+    """`value` everywhere, and along each axis `x[i]` at `start + step * i`: the transpose of a slice."""
+
+    name: ClassVar[str] = "pad"
+    starts: Shape
+    steps: tuple[int, ...]
+    shape: Shape
+    value: float = 0.0
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        Slice(self.starts, self.steps, inputs[0].shape).infer(inputs[0].with_shape(self.shape))
+        return (inputs[0].with_shape(self.shape),)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[slice_terms(inputs[0], outputs[0], self.starts, self.steps).T]]
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        x = node.inputs[0]
+        if any(step != 1 for step in self.steps):
+            raise ExportError(
+                explain("a pad with gaps, the gradient of a slice with steps", "steps of 1", node.origin)
+            )
+        after = tuple(
+            full - start - size for full, start, size in zip(self.shape, self.starts, x.shape, strict=True)
+        )
+        pads = write.sizes((*self.starts, *after))
+        return [write.node("Pad", write.read(x), pads, write.constant(self.value, x.dtype), since=13)]
+
+
+@final
+@dataclass(frozen=True)
+class Concatenate(Op):
+    """The inputs one after the other along an axis."""
+
+    name: ClassVar[str] = "concatenate"
+    axis: int
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        first = inputs[0]
+        shape = list(first.shape)
+        for type in inputs[1:]:
+            if type.rank != first.rank:
+                raise ShapeError(explain(" and ".join(map(str, inputs)), "one rank"))
+            for axis, size in enumerate(type.shape):
+                common = shape[axis] + size if axis == self.axis else same_size(shape[axis], size)
+                if common is None:
+                    found = " and ".join(format_shape(type.shape) for type in inputs)
+                    raise ShapeError(explain(f"shapes {found}", f"equal sizes on all axes but {self.axis}"))
+                shape[axis] = common
+        return (first.with_shape(shape),)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        starts: list[Size] = [0] * outputs[0].ndim
+        steps = [1] * outputs[0].ndim
+        row: list[Terms] = []
+        for x in inputs:
+            row.append(slice_terms(x, outputs[0], starts, steps).T)
+            starts[self.axis] = starts[self.axis] + x.shape[self.axis]
+        return [row]
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        return [write.node("Concat", *map(write.read, node.inputs), axis=self.axis)]
+
+
+def concatenate(values: Sequence[Any], axis: int = 0) -> Value:
+    """The values one after the other along `axis`; all other sizes and the dtypes must be equal.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(concatenate([constant([1, 2]), constant([3])]))
+    array([1, 2, 3])
+    """
+    parts = [as_value(value) for value in values]
+    if not parts:
+        raise ShapeError(explain("no values", "at least one to concatenate", here()))
+    if len({part.dtype for part in parts}) > 1:
+        raise DTypeError(differing("concatenate", parts))
+    at = normalize_axis(axis, parts[0].ndim)
+    return parts[0] if len(parts) == 1 else Concatenate(at)(*parts)
+
+
+def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Value:
+    """`x` with `value` around it: for each axis how many before and how many after.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(pad(constant([1, 2]), [(1, 2)]))
+    array([0, 1, 2, 0, 0])
+    """
+    x = as_value(x)
+    pairs = [tuple(pair) for pair in widths]
+    if len(pairs) != x.ndim or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        raise ShapeError(explain(f"widths {widths}", f"{x.ndim} pairs (before, after) of at least 0", here()))
+    shape = tuple(before + size + after for size, (before, after) in zip(x.shape, pairs, strict=True))
+    starts = tuple(before for before, _ in pairs)
+    number = float(value) if x.dtype.is_float else int(value)
+    return Pad(starts, (1,) * x.ndim, shape, number)(x)
+
+
+@operator("getitem")
+def getitem(x: Any, index: Any) -> Value:
+    """Basic indexing as in NumPy: integers, slices, `...` and None; an integer value gathers.
+
+    A slice bound past a named dim is checked when the dim is bound; slices never wrap around.
+    Raises ShapeError for too many indices or an integer out of range.
+
+    >>> from irgraph import input
+    >>> x = input("x", ("batch", 8, 8))
+    >>> x[1:], x[:, 0, ::-2], x[..., None]
+    (<a result of slice : float32[batch - 1, 8, 8]>, <a result of reshape : float32[batch, 4]>,
+     <a result of reshape : float32[batch, 8, 8, 1]>)
+    """
+    x = as_value(x)
+    entries = list(index) if isinstance(index, tuple) else [index]
+    if len(entries) == 1 and (isinstance(entries[0], (Value, list)) or _is_array(entries[0])):
+        from .indexing import gather
+
+        return gather(x, entries[0], axis=0)
+    used = sum(entry is not None and entry is not Ellipsis for entry in entries)
+    if used > x.ndim or sum(entry is Ellipsis for entry in entries) > 1:
+        raise ShapeError(explain(f"{used} indices", f"at most {x.ndim}, and one ... at most", here()))
+    if not any(entry is Ellipsis for entry in entries):
+        entries.append(Ellipsis)
+    at = next(n for n, entry in enumerate(entries) if entry is Ellipsis)
+    entries[at : at + 1] = [slice(None)] * (x.ndim - used)
+    return _index_basic(x, entries)
+
+
+def _is_array(entry: object) -> bool:
+    return isinstance(entry, np.ndarray) and entry.shape != ()
+
+
+def _index_basic(x: Value, entries: list[Any]) -> Value:
+    starts: list[Size] = []
+    steps: list[int] = []
+    counts: list[Size] = []
+    result: list[Size] = []
+    for entry in entries:
+        if entry is None:
+            result.append(1)
+            continue
+        size = x.shape[len(starts)]
+        if isinstance(entry, types.EllipsisType) or isinstance(entry, slice):
+            start, step, count = _resolve(entry, size)
+            result.append(count)
+        elif is_scalar(entry) and not isinstance(entry, (bool, float)):
+            start, step, count = _position(int(entry), size), 1, 1
+        else:
+            raise DTypeError(explain(f"the index {entry!r}", "integers, slices, ... and None", here()))
+        starts.append(start)
+        steps.append(step)
+        counts.append(count)
+    if (starts, steps, tuple(counts)) != ([0] * x.ndim, [1] * x.ndim, x.shape):
+        x = Slice(tuple(starts), tuple(steps), tuple(counts))(x)
+    return reshape(x, result)
+
+
+def _position(index: int, size: Size) -> Size:
+    position = size + index if index < 0 else index
+    if isinstance(size, int) and not 0 <= index + (size if index < 0 else 0) < size:
+        raise ShapeError(explain(f"index {index} on an axis of size {size}", f"-{size} to {size - 1}", here()))
+    return position
+
+
+def _resolve(entry: slice, size: Size) -> tuple[Size, int, Size]:
+    """Start, step and count of a slice; exact for integers, by dim arithmetic for named sizes."""
+    if isinstance(size, int):
+        start, stop, step = entry.indices(size)
+        return start, step, len(range(start, stop, step))
+    step = 1 if entry.step is None else int(entry.step)
+    if step == 0:
+        raise ShapeError(explain("a slice step of 0", "any other step", here()))
+
+    def bound(written: int | None, default: Size) -> Size:
+        return default if written is None else size + written if written < 0 else int(written)
+
+    first = bound(entry.start, 0 if step > 0 else size - 1)
+    stop = bound(entry.stop, size if step > 0 else -1)
+    span = stop - first if step > 0 else first - stop
+    return first, step, span if abs(step) == 1 else (span + abs(step) - 1) // abs(step)

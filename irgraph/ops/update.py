@@ -1,0 +1,69 @@
+"""Updates that travel with a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from ..errors import GraphError, explain
+from ..layout import Layout
+from ..local_jacobian import ZERO, Grid, labels, term
+from ..op import Cost, Op
+from ..origin import here
+from ..types import TensorType
+from ..value import Value
+from ._build import FREE, as_value
+
+
+@final
+@dataclass(frozen=True)
+class WithUpdate(Op):
+    """Its first input; the others are pairs of a state variable and its new value."""
+
+    name: ClassVar[str] = "with_update"
+    no_onnx: ClassVar[str | None] = "an inference graph updates no state"
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        i = labels(inputs[0])
+        return [[term(i, i), *[ZERO] * (len(inputs) - 1)]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return FREE
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        """The updates were collected before; what is left is the value."""
+        return (inputs[0],)
+
+    def view(self, input: Layout, output: TensorType) -> Layout:
+        return input
+
+
+def with_update(value: Any, updates: Mapping[Value, Any]) -> Value:
+    """`value`, with new contents for state variables that any compiled graph reaching it will commit.
+
+    Raises GraphError for a key that is no state variable, or a new value of another type.
+
+    >>> from irgraph import compile, state
+    >>> calls = state("calls", dtype="int64")
+    >>> f = compile(with_update(calls + 0, {calls: calls + 1}))
+    >>> int(f()), int(f()), int(f.state["calls"])
+    (0, 1, 2)
+    """
+    pairs: list[Value] = []
+    for variable, new in updates.items():
+        new_value = as_value(new, variable.dtype)
+        if variable.node.op.source != "state" or new_value.type != variable.type:
+            raise GraphError(
+                explain(
+                    f"an update of {variable!r} with {new_value!r}",
+                    "a state variable, and a value of its type",
+                    here(),
+                    "Make variables with irgraph.state or irgraph.parameter.",
+                )
+            )
+        pairs += [variable, new_value]
+    return WithUpdate()(as_value(value), *pairs)

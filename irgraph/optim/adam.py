@@ -1,0 +1,65 @@
+"""Adam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..errors import GraphError, explain
+from ..graph import Update
+from ..ops.elementary import exp, sqrt
+from ..ops.sources import state
+from ..origin import here
+from ..value import Value
+from .optimizer import Optimizer, slot
+
+STEP = "adam/step"
+
+
+class Adam(Optimizer):
+    """Steps of the size of the learning rate, from running means of the gradient and its square.
+
+    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1: m and v are the
+    running means with rates β₁ and β₂, and w ← w - rate · m̂ / (√v̂ + ε) with m̂ = m / (1 - β₁ᵗ).
+
+    >>> import irgraph as ig
+    >>> w = ig.parameter("w", (), init=1.0)
+    >>> step = ig.compile(w * w, updates=Adam(0.1).minimize(w * w))
+    >>> _ = step()
+    >>> print(f"{step.state['w']:.4f}")
+    0.9000
+    """
+
+    def __init__(
+        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
+        super().__init__(learning_rate)
+        if not (0 <= beta1 < 1 and 0 <= beta2 < 1 and epsilon > 0):
+            raise GraphError(
+                explain(
+                    f"beta1={beta1}, beta2={beta2}, epsilon={epsilon}", "betas in [0, 1) and epsilon > 0", here()
+                )
+            )
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+
+    def updates(self, parameters: Sequence[Value], gradients: Sequence[Value], rate: Value) -> list[Update]:
+        step = state(STEP, dtype="int64")
+        count = step + 1
+        found: list[Update] = [(step, count)]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            time = count.astype(parameter.dtype)
+            correction1 = 1 - _power(self.beta1, time)
+            correction2 = 1 - _power(self.beta2, time)
+            mean, square = slot(parameter, "mean"), slot(parameter, "square")
+            new_mean = mean * self.beta1 + gradient * (1 - self.beta1)
+            new_square = square * self.beta2 + gradient * gradient * (1 - self.beta2)
+            size = rate.astype(parameter.dtype) / correction1
+            scale = sqrt(new_square) / sqrt(correction2) + self.epsilon
+            found += [(mean, new_mean), (square, new_square)]
+            found.append((parameter, parameter - new_mean * size / scale))
+        return found
+
+
+def _power(base: float, exponent: Value) -> Value:
+    """base ** exponent for a scalar exponent of at least 1."""
+    return exp(exponent * math.log(base)) if base else exponent * 0.0

@@ -1,0 +1,61 @@
+"""Where the user built a node: the first frame outside irgraph."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+_PACKAGE = str(Path(__file__).parent) + "/"
+_INSIDE = (_PACKAGE, "<frozen", "<string>")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A file and a line; prints as `file:line`."""
+
+    file: str
+    line: int
+
+    @property
+    def source(self) -> str:
+        """The text of the line, empty where it can't be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+UNKNOWN = Origin("<unknown>", 0)
+
+
+class _Current(threading.local):
+    origin: Origin | None = None
+
+
+_current = _Current()
+
+
+def here() -> Origin:
+    """The origin of a node that is built now: the one being carried, else the caller's line."""
+    if _current.origin is not None:
+        return _current.origin
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_INSIDE):
+        frame = frame.f_back
+    return UNKNOWN if frame is None else Origin(frame.f_code.co_filename, frame.f_lineno)
+
+
+@contextmanager
+def carrying(origin: Origin | None) -> Iterator[None]:
+    """Give every node built in the block this origin: gradients and rewrites keep the user's line."""
+    outer, _current.origin = _current.origin, origin
+    try:
+        yield
+    finally:
+        _current.origin = outer

@@ -1,0 +1,128 @@
+"""State: an ordered map from name to array, shared by the functions that were compiled on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError, GraphError, ShapeError, explain
+from .init import initial_array
+from .ops.sources import Parameter
+from .types import TensorType, format_shape
+from .value import Value
+
+Array = Any
+
+
+class State(Mapping[str, np.ndarray[Any, Any]]):
+    """Parameters, optimizer slots, counters, learning rates: what a step reads and commits.
+
+    Reading gives a copy on the host; assigning writes in place, so that every function on this state
+    sees it. Functions that share a state take turns on it.
+
+    >>> import irgraph as ig
+    >>> f = ig.compile(ig.parameter("w", (2,)) + 1.0)
+    >>> f.state["w"] = [3.0, 4.0]
+    >>> f()
+    array([4., 5.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        to_device: Callable[[Any], Array] = np.array,
+        to_host: Callable[[Array], np.ndarray[Any, Any]] = np.array,
+    ) -> None:
+        self._to_device = to_device
+        self._to_host = to_host
+        self._types: dict[str, TensorType] = {}
+        self.arrays: dict[str, Array] = {}  # on the device; executors write here
+        self.lock = threading.RLock()
+
+    def admit(self, variables: Mapping[str, Value], seed: int) -> None:
+        """Make room for the variables of a graph; those that are here keep their content.
+
+        Raises GraphError where a name is here with another type.
+        """
+        for name, value in variables.items():
+            known = self._types.get(name)
+            if known is not None and known != value.type:
+                raise GraphError(
+                    explain(
+                        f"the state variable {name!r} of type {value.type}",
+                        f"{known}, which the state holds under that name",
+                        value.node.origin,
+                        "Rename it, or compile on a state of its own.",
+                    )
+                )
+        for name, value in variables.items():
+            if name not in self._types:
+                op = value.node.op
+                if not isinstance(op, Parameter):
+                    raise GraphError(explain(f"the state variable {op}", "irgraph.parameter or irgraph.state"))
+                self.arrays[name] = self._to_device(initial_array(name, op.type, op.init, seed))
+                self._types[name] = op.type
+
+    def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
+        with self.lock:
+            return self._to_host(self.arrays[self._known(name)])
+
+    def __setitem__(self, name: str, content: Any) -> None:
+        self.update({name: content})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._types)
+
+    def __len__(self) -> int:
+        return len(self._types)
+
+    def update(self, contents: Mapping[str, Any]) -> None:
+        """Write several variables; all are checked before the first is written.
+
+        Raises GraphError for an unknown name, ShapeError or DTypeError for content that does not fit.
+        """
+        ready = {name: self._fitting(self._known(name), content) for name, content in contents.items()}
+        with self.lock:
+            for name, array in ready.items():
+                self.arrays[name][...] = self._to_device(array)
+
+    def type_of(self, name: str) -> TensorType:
+        """The dtype and shape of a variable."""
+        return self._types[self._known(name)]
+
+    def _known(self, name: str) -> str:
+        if name not in self._types:
+            names = ", ".join(self._types) or "none"
+            raise GraphError(explain(f"no state variable {name!r}", f"one of: {names}"))
+        return name
+
+    def _fitting(self, name: str, content: Any) -> np.ndarray[Any, Any]:
+        type = self._types[name]
+        array = np.asarray(content)
+        if array.shape != type.shape:
+            raise ShapeError(
+                explain(f"shape {array.shape} for state variable {name!r}", f"shape {format_shape(type.shape)}")
+            )
+        python_number = not isinstance(content, (np.ndarray, np.generic))
+        if not fits(array, type, lenient=python_number):
+            raise DTypeError(
+                explain(f"dtype {array.dtype} for state variable {name!r}", f"{type.dtype} or the same kind")
+            )
+        return array.astype(type.dtype.numpy)
+
+    def __repr__(self) -> str:
+        rows = [f"  {name}: {type}" for name, type in self._types.items()]
+        return "\n".join(["State {", *rows, "}"])
+
+
+def fits(array: np.ndarray[Any, Any], type: TensorType, lenient: bool = False) -> bool:
+    """Whether an array may be cast to a type: the same kind, or integers that fit. `lenient` (for what was
+    written as Python numbers) also takes integers for floats."""
+    kind, wanted = array.dtype.kind, type.dtype.numpy
+    if kind == wanted.kind:
+        return True
+    if kind in "iu" and wanted.kind in "iu":
+        return np.can_cast(array.dtype, wanted, "safe") or (lenient and bool((array >= 0).all()))
+    return lenient and kind in "iu" and wanted.kind == "f"

@@ -1,0 +1,172 @@
+"""Element types, tensor types, and the one broadcasting rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from .dims import Shape, Size, bind, product, same_size
+from .errors import DTypeError, ShapeError
+
+Kind = Literal["bool", "int", "uint", "float"]
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """The type of a tensor's elements: a kind and a width in bytes. Compared by value."""
+
+    name: str
+    kind: Kind
+    itemsize: int
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The NumPy dtype of the same name."""
+        return np.dtype(self.name)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether derivatives are defined for it."""
+        return self.kind == "float"
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds signed or unsigned integers."""
+        return self.kind in ("int", "uint")
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+
+bool_ = DType("bool", "bool", 1)
+int8, int16, int32, int64 = (DType(f"int{8 * n}", "int", n) for n in (1, 2, 4, 8))
+uint8, uint16, uint32, uint64 = (DType(f"uint{8 * n}", "uint", n) for n in (1, 2, 4, 8))
+float32, float64 = (DType(f"float{8 * n}", "float", n) for n in (4, 8))
+
+DTYPES: dict[str, DType] = {
+    dtype.name: dtype
+    for dtype in (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64)
+}
+
+
+def as_dtype(dtype: object) -> DType:
+    """The dtype for a name, a NumPy dtype, a NumPy scalar type, or `float`, `int`, `bool`.
+
+    >>> as_dtype("int64"), as_dtype(np.float32), as_dtype(float)
+    (int64, float32, float32)
+    """
+    if isinstance(dtype, DType):
+        return dtype
+    if dtype is float:  # the default float is float32, not NumPy's float64
+        return float32
+    name = None
+    if dtype is not None:  # which NumPy takes for float64
+        with suppress(TypeError, ValueError):
+            name = np.dtype(dtype).name  # type: ignore[call-overload]
+    if name not in DTYPES:
+        raise DTypeError(f"found the dtype {dtype!r}; needed one of {', '.join(DTYPES)}.")
+    return DTYPES[name]
+
+
+@dataclass(frozen=True, eq=True)
+class TensorType:
+    """A dtype and a shape: all that is known of a value before it is computed."""
+
+    dtype: DType
+    shape: Shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @cached_property
+    def size(self) -> Size:
+        """The number of elements."""
+        return product(self.shape)
+
+    @cached_property
+    def nbytes(self) -> Size:
+        """The number of bytes, without padding."""
+        return self.size * self.dtype.itemsize
+
+    def bind(self, sizes: Mapping[str, int]) -> TensorType:
+        """The type with numbers for all named dims."""
+        return TensorType(self.dtype, tuple(bind(size, sizes) for size in self.shape))
+
+    def with_shape(self, shape: Iterable[Size]) -> TensorType:
+        """The same dtype with another shape."""
+        return TensorType(self.dtype, tuple(shape))
+
+    def with_dtype(self, dtype: DType) -> TensorType:
+        """The same shape with another dtype."""
+        return TensorType(dtype, self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that several broadcast to, aligned at the right; a size 1 repeats.
+
+    A named dim is never taken as 1, and two names do not broadcast.
+    Raises ShapeError, with both shapes, where the rule does not allow it.
+
+    >>> broadcast_shapes((5, 1), (3,))
+    (5, 3)
+    """
+    first, *others = shapes
+    if all(shape == first for shape in others):
+        return first
+    rank = max(map(len, shapes))
+    result: list[Size] = []
+    for axis in range(-rank, 0):
+        size: Size = 1
+        for shape in shapes:
+            if -axis > len(shape) or shape[axis] == 1:
+                continue
+            common = shape[axis] if size == 1 else same_size(size, shape[axis])
+            if common is None:
+                raise ShapeError(
+                    f"found shapes {' and '.join(map(format_shape, shapes))}, where {size} meets "
+                    f"{shape[axis]} on axis {axis}; needed equal sizes, or 1 on one side."
+                )
+            size = common
+        result.append(size)
+    return tuple(result)
+
+
+def format_shape(shape: Shape) -> str:
+    """A shape in a tuple's form, with names bare.
+
+    >>> format_shape((3,))
+    '(3,)'
+    """
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def normalize_axis(axis: object, rank: int) -> int:
+    """An axis counted from the front. Raises ShapeError where there is no such axis."""
+    if not isinstance(axis, (int, np.integer)) or not -rank <= axis < rank:
+        raise ShapeError(
+            f"found axis {axis!r}; needed an integer from {-rank} to {rank - 1} for rank {rank}."
+        )
+    return int(axis) % rank
+
+
+def normalize_axes(axis: int | Iterable[int] | None, rank: int) -> tuple[int, ...]:
+    """Axes counted from the front, sorted; None means all. Raises ShapeError for a repeated one."""
+    if axis is None:
+        return tuple(range(rank))
+    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    found = tuple(sorted(normalize_axis(a, rank) for a in axes))
+    if len(set(found)) != len(found):
+        raise ShapeError(f"found axes {tuple(axes)} for rank {rank}; needed each axis at most once.")
+    return found
