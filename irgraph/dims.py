@@ -11,8 +11,7 @@ from __future__ import annotations
 import ast
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import index
@@ -138,14 +137,18 @@ class _Collector(threading.local):
 _collector = _Collector()
 
 
-@contextmanager
-def collecting_guards() -> Iterator[list[Guard]]:
+class collecting_guards:  # a context manager; a class, since it is entered for each node
     """Collect the guards that shape inference assumes within the block."""
-    outer, _collector.guards = _collector.guards, []
-    try:
-        yield _collector.guards
-    finally:
-        _collector.guards = outer
+
+    __slots__ = ("_outer",)
+
+    def __enter__(self) -> list[Guard]:
+        self._outer = _collector.guards
+        _collector.guards = found = []
+        return found
+
+    def __exit__(self, *_: object) -> None:
+        _collector.guards = self._outer
 
 
 def _assume(guard: Guard) -> None:

@@ -17,12 +17,12 @@ from .compiler.memory_report import MemoryReport, report_memory
 from .compiler.pipeline import Program, Report, bind, lower
 from .compiler.plan import Plan
 from .compiler.protocol import Executor, PreparedPlan
-from .dims import Dim, names_of
+from .dims import Dim
 from .dims import bind as bind_size
 from .errors import ExecutorError, FeedError, GraphError, explain
 from .graph import Graph, Update, name_outputs
 from .op import Cost
-from .state import State, fits
+from .state import State, misfit
 from .types import TensorType, format_shape
 from .value import Value
 
@@ -45,7 +45,9 @@ def find_executor(name: str) -> Executor:
     if name not in providers:
         installed = ", ".join(sorted(providers)) or "none"
         raise ExecutorError(
-            explain(f"executor {name!r}", f"an installed one: {installed}", do="Install the package that has it.")
+            explain(
+                f"executor {name!r}", f"an installed one: {installed}", do="Install the package that has it."
+            )
         )
     if len(providers[name]) > 1:
         rivals = " and ".join(entry.value for entry in providers[name])
@@ -73,16 +75,15 @@ class _Feed:
         """The fed value as an array of the right kind and rank."""
         if type(fed) is np.ndarray and fed.dtype == self.dtype and fed.ndim == len(self.type.shape):
             return fed
-        array = np.asarray(fed)
-        if not fits(array, self.type, lenient=not hasattr(fed, "dtype")):
-            raise FeedError(
-                explain(
-                    f"dtype {array.dtype} for input {self.name!r}",
-                    f"{self.type.dtype}, or another of its kind",
-                    self.origin,
-                    f'Convert it, e.g. with .astype("{self.type.dtype}").',
-                )
-            )
+        try:
+            array = np.asarray(fed)
+        except ValueError as error:  # ragged lists
+            found = f"a {type(fed).__name__} that is no array for input {self.name!r} ({error})"
+            raise FeedError(explain(found, str(self.type), self.origin)) from None
+        wrong = misfit(array, self.type, lenient=not hasattr(fed, "dtype"))
+        if wrong:
+            do = f'Convert it, e.g. with .astype("{self.type.dtype}").'
+            raise FeedError(explain(f"{wrong[0]} for input {self.name!r}", wrong[1], self.origin, do))
         if array.ndim != len(self.type.shape):
             raise self.wrong_shape(array.shape)
         return array
@@ -91,7 +92,9 @@ class _Feed:
         """The error for a fed shape."""
         return FeedError(
             explain(
-                f"shape {found} for input {self.name!r}{why}", f"shape {format_shape(self.type.shape)}", self.origin
+                f"shape {found} for input {self.name!r}{why}",
+                f"shape {format_shape(self.type.shape)}",
+                self.origin,
             )
         )
 
@@ -127,8 +130,9 @@ class Function:
         """Run one step: compute, then commit all updates of the state at once.
 
         Feeds are checked by name, shape and dtype before anything runs. Results are fresh arrays, or `out`
-        (shaped as the outputs) filled. Raises FeedError for feeds that do not fit; whatever is raised, the
-        state is then as before the call.
+        (shaped as the outputs) filled. Raises FeedError for feeds that do not fit; the state is then as
+        before the call, as it is whatever else fails. An exception from outside (Ctrl-C) leaves the
+        state as before the step or as after it, never between.
         """
         if self._lock.locked():
             raise ExecutorError(
@@ -136,19 +140,29 @@ class Function:
                 "  Compile one function for each thread; they can share one state."
             )
         with self._lock, self.state.lock:
+            self.state.begin_step()
             try:
-                arrays = [feed.array(feeds[feed.name]) for feed in self._feeds]
-            except KeyError:
-                raise self._wrong_names(feeds) from None
-            if len(feeds) != len(arrays):
-                raise self._wrong_names(feeds)
-            shapes = tuple([array.shape for array in arrays])
-            found = self._prepared.get(shapes)
-            run = found[1] if found is not None else self._bind(shapes)[1]
-            fed = [arrays[position] for position in self._order]
-            results = run(fed) if out is None else run(fed, self._into(out, run, shapes))
+                results = self._step(feeds, out)
+            finally:
+                self.state.stepping = False
         outputs = self._outputs
         return results[0] if isinstance(outputs, Value) else rebuild(outputs, results)
+
+    def _step(self, feeds: Mapping[str, Any], out: Any) -> list[Any]:
+        try:
+            arrays = [feed.array(feeds[feed.name]) for feed in self._feeds]
+        except KeyError:
+            raise self._wrong_names(feeds) from None
+        if len(feeds) != len(arrays):
+            raise self._wrong_names(feeds)
+        shapes = tuple([array.shape for array in arrays])
+        if shapes in self._prepared:
+            self._prepared.move_to_end(shapes)
+            plan, run = self._prepared[shapes]
+        else:
+            plan, run = self._bind(shapes)
+        fed = [arrays[position] for position in self._order]
+        return run(fed) if out is None else run(fed, self._into(out, plan))
 
     def plan(self, **sizes: int) -> Plan:
         """The plan for some sizes of the named dims, without running anything."""
@@ -197,7 +211,9 @@ class Function:
                 if name is None:
                     continue
                 if sizes.setdefault(name, size) != size:
-                    raise feed.wrong_shape(shape, f", so {name}={size}, but {source[name]!r} has {name}={sizes[name]}")
+                    raise feed.wrong_shape(
+                        shape, f", so {name}={size}, but {source[name]!r} has {name}={sizes[name]}"
+                    )
                 source.setdefault(name, feed.name)
         self._complete(sizes)
         for feed, shape in zip(self._feeds, shapes, strict=True):
@@ -206,30 +222,41 @@ class Function:
         return sizes
 
     def _complete(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        needed: set[str] = set()
-        for node in self.program.graph.nodes:
-            for value in node.outputs:
-                if any(isinstance(size, Dim) for size in value.shape):
-                    needed |= names_of(value.shape)
-        missing = sorted(needed - sizes.keys())
+        missing = sorted(self.program.names - sizes.keys())
         if missing:
             raise FeedError(
                 explain(
                     f"no size for the named dims {', '.join(missing)}",
                     "a size for each",
-                    do="Call the function once, or pass sizes, e.g. memory(batch=32); an input must have each "
-                    "name as one of its sizes.",
+                    do="Call the function once, or pass sizes, e.g. memory(batch=32); an input must have "
+                    "each name as one of its sizes.",
                 )
             )
         return dict(sizes)
 
-    def _into(self, out: Any, run: PreparedPlan, shapes: object) -> list[Any]:
-        targets = [out] if isinstance(self._outputs, Value) else list(out.values() if isinstance(out, Mapping) else out)
-        plan = self._prepared[shapes][0]  # type: ignore[index]
+    def _into(self, out: Any, plan: Plan) -> list[Any]:
+        """The arrays of `out` in the order of the outputs. Raises FeedError where they do not fit."""
+        outputs = self._outputs
+        try:
+            if isinstance(outputs, Value):
+                targets = [out]
+            else:
+                targets = [out[key] for key in outputs] if isinstance(outputs, Mapping) else list(out)
+        except (TypeError, KeyError):
+            targets = []
         expected = [(slot.layout.shape, slot.dtype.numpy) for slot in plan.outputs]
-        found = [(getattr(t, "shape", None), getattr(t, "dtype", None)) for t in targets]
-        if found != expected:
-            raise FeedError(explain(f"out arrays {found}", f"{expected}"))
+        if [(getattr(t, "shape", None), getattr(t, "dtype", None)) for t in targets] != expected:
+            found = ", ".join(
+                f"{t.dtype}{list(t.shape)}" if hasattr(t, "dtype") else repr(t) for t in targets
+            )
+            needed = ", ".join(f"{dtype}{list(shape)}" for shape, dtype in expected)
+            raise FeedError(
+                explain(
+                    f"out arrays {found}" if targets else f"out of type {type(out).__name__}",
+                    f"{needed}, in a structure like that of the outputs",
+                    do="Nothing was run.",
+                )
+            )
         return targets
 
     def _wrong_names(self, feeds: Mapping[str, Any]) -> FeedError:
@@ -281,9 +308,11 @@ def compile(
     {'double': array([2., 4.], dtype=float32)}
     """
     values = flatten(outputs, "outputs")
-    pairs = list(updates.items() if isinstance(updates, Mapping) else updates)
+    pairs: list[Any] = list(updates.items() if isinstance(updates, Mapping) else updates)
     for pair in pairs:
-        if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(value, Value) for value in pair)):
+        if not (
+            isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(value, Value) for value in pair)
+        ):
             raise GraphError(explain(f"the update {pair!r}", "a pair (state variable, new value)"))
     named = {str(k): v for k, v in outputs.items()} if isinstance(outputs, Mapping) else name_outputs(values)
     graph = Graph(named, pairs)
@@ -292,7 +321,9 @@ def compile(
             explain("an input named 'out'", "another name", graph.inputs["out"].node.origin, "Rename it.")
         )
     runner = find_executor(executor) if isinstance(executor, str) else executor
-    program = lower(graph, runner, verify)
+    program = lower(
+        graph, runner, verify, commit_computes=not check
+    )  # every result is checked before the commit
     if state is None:
         state = State(runner.to_device, runner.to_host)
     state.admit(graph.states, seed)

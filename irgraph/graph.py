@@ -16,19 +16,22 @@ Update = tuple[Value, Value]  # (state variable, its new value)
 def topological_order(roots: Iterable[Value]) -> list[Node]:
     """The nodes that the roots need, each after its inputs, in a stable depth-first order. O(nodes)."""
     order: list[Node] = []
-    seen: set[Node] = set()
-    stack = [(root.node, False) for root in roots]
+    entered: set[Node] = set()
+    left: set[Node] = set()
+    stack = [root.node for root in roots]
     stack.reverse()
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
+        node = stack[-1]
+        if node not in entered:
+            entered.add(node)
             for value in reversed(node.inputs):
-                if value.node not in seen:
-                    stack.append((value.node, False))
+                if value.node not in entered:
+                    stack.append(value.node)
+        else:
+            stack.pop()
+            if node not in left:
+                left.add(node)
+                order.append(node)
     return order
 
 

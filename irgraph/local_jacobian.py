@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Union
 
 from .dims import Shape, Size
 from .value import Value
@@ -249,7 +248,7 @@ class NotDifferentiable:
     reason: str
 
 
-Grid = Sequence[Sequence[Union[Terms, NotDifferentiable]]]
+Grid = Sequence[Sequence[Terms | NotDifferentiable]]
 
 
 def term(out: Labels, in_: Labels, *factors: Factor | tuple[Value, Labels]) -> Terms:

@@ -12,7 +12,7 @@ public function. Laws (tested for every case of every op in `irgraph.testing.cas
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -38,7 +38,7 @@ class Cost:
     nbytes: Size
 
 
-class Op(ABC):
+class Op:
     """An operation on tensors. Subclass it as a frozen dataclass with a `name`.
 
     State exactly one way of being differentiated: `local_jacobians` (terms; see
@@ -54,6 +54,7 @@ class Op(ABC):
     unit: ClassVar[float | None] = None  # op(a, unit) = a
     left_unit: ClassVar[float | None] = None  # op(unit, a) = a
     source: ClassVar[Literal["input", "state"] | None] = None  # a feed or a state variable, not computed
+    view_only: ClassVar[bool] = False  # `view` always has an answer, so that nothing is ever computed
     checks: ClassVar[bool] = False  # may fail at run time on what it is fed
     onnx_type: ClassVar[str | None] = None  # the ONNX op with the same inputs and no attributes
     no_onnx: ClassVar[str | None] = None  # why there is no ONNX form
@@ -68,6 +69,8 @@ class Op(ABC):
                 f"found a second op named {cls.name!r}, {cls.__module__}.{cls.__qualname__}; the first is "
                 f"{known.__module__}.{known.__qualname__}.\n  Give it another name."
             )
+        if cls.infer is Op.infer:
+            raise GraphError(f"op {cls.name!r} states no types; needed infer(*inputs).")
         has_terms = cls.local_jacobians is not Op.local_jacobians
         has_both = cls.vjp is not Op.vjp and cls.jvp is not Op.jvp
         if not (has_terms or has_both):
@@ -80,6 +83,7 @@ class Op(ABC):
     @abstractmethod
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         """The output types. Raises ShapeError or DTypeError for inputs that do not fit."""
+        raise NotImplementedError
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         """`grid[output][input]`: the local Jacobian as a sum of terms, or why there is none.

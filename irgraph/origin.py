@@ -5,8 +5,6 @@ from __future__ import annotations
 import linecache
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -51,11 +49,17 @@ def here() -> Origin:
     return UNKNOWN if frame is None else Origin(frame.f_code.co_filename, frame.f_lineno)
 
 
-@contextmanager
-def carrying(origin: Origin | None) -> Iterator[None]:
+class carrying:  # a context manager; a class, since it is entered for each node
     """Give every node built in the block this origin: gradients and rewrites keep the user's line."""
-    outer, _current.origin = _current.origin, origin
-    try:
-        yield
-    finally:
-        _current.origin = outer
+
+    __slots__ = ("_origin", "_outer")
+
+    def __init__(self, origin: Origin | None) -> None:
+        self._origin = origin
+
+    def __enter__(self) -> None:
+        self._outer = _current.origin
+        _current.origin = self._origin
+
+    def __exit__(self, *_: object) -> None:
+        _current.origin = self._outer

@@ -57,8 +57,16 @@ class Rule:
         parameters = inspect.signature(self.pattern).parameters
         return self.pattern(*[Placeholder(name)() for name in parameters]).node
 
+    @cached_property
+    def inner(self) -> frozenset[type[Op]]:
+        """The ops that the root's operands must be: a quick no for most nodes."""
+        ops = (value.node.op for value in self.root.inputs)
+        return frozenset(type(op) for op in ops if not isinstance(op, Placeholder))
+
     def apply(self, node: Node, uses: Mapping[Value, int]) -> Value | None:
         """The replacement for the node, or None where the rule does not match."""
+        if not self.inner.issubset([type(value.node.op) for value in node.inputs]):
+            return None
         found: dict[str, Any] = {}
         if not _match(self.root, node, found, uses if self.only_use else None, root=True):
             return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError, GraphError, ShapeError, explain
+from .errors import DTypeError, ExecutorError, GraphError, ShapeError, explain
 from .init import initial_array
 from .ops.sources import Parameter
 from .types import TensorType, format_shape
@@ -40,6 +40,16 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
         self._types: dict[str, TensorType] = {}
         self.arrays: dict[str, Array] = {}  # on the device; executors write here
         self.lock = threading.RLock()
+        self.stepping = False  # within a step; read and set by the lock's holder only
+
+    def begin_step(self) -> None:
+        """Raise ExecutorError where this thread is within a step on this state already."""
+        if self.stepping:
+            raise ExecutorError(
+                "found a step within a step on the same state, from a signal handler or a kernel; needed one "
+                "at a time.\n  Note the wish there, and act on it after the step."
+            )
+        self.stepping = True
 
     def admit(self, variables: Mapping[str, Value], seed: int) -> None:
         """Make room for the variables of a graph; those that are here keep their content.
@@ -61,7 +71,9 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
             if name not in self._types:
                 op = value.node.op
                 if not isinstance(op, Parameter):
-                    raise GraphError(explain(f"the state variable {op}", "irgraph.parameter or irgraph.state"))
+                    raise GraphError(
+                        explain(f"the state variable {op}", "irgraph.parameter or irgraph.state")
+                    )
                 self.arrays[name] = self._to_device(initial_array(name, op.type, op.init, seed))
                 self._types[name] = op.type
 
@@ -83,10 +95,15 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
 
         Raises GraphError for an unknown name, ShapeError or DTypeError for content that does not fit.
         """
-        ready = {name: self._fitting(self._known(name), content) for name, content in contents.items()}
+        ready = {name: self._to_device(self._fitting(self._known(name), c)) for name, c in contents.items()}
         with self.lock:
+            if self.stepping:
+                raise ExecutorError(
+                    "found a write to the state within a step; needed it between steps.\n"
+                    "  Note the wish in the signal handler, and act on it after the step."
+                )
             for name, array in ready.items():
-                self.arrays[name][...] = self._to_device(array)
+                self.arrays[name][...] = array
 
     def type_of(self, name: str) -> TensorType:
         """The dtype and shape of a variable."""
@@ -103,13 +120,13 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
         array = np.asarray(content)
         if array.shape != type.shape:
             raise ShapeError(
-                explain(f"shape {array.shape} for state variable {name!r}", f"shape {format_shape(type.shape)}")
+                explain(
+                    f"shape {array.shape} for state variable {name!r}", f"shape {format_shape(type.shape)}"
+                )
             )
-        python_number = not isinstance(content, (np.ndarray, np.generic))
-        if not fits(array, type, lenient=python_number):
-            raise DTypeError(
-                explain(f"dtype {array.dtype} for state variable {name!r}", f"{type.dtype} or the same kind")
-            )
+        wrong = misfit(array, type, lenient=not isinstance(content, (np.ndarray, np.generic)))
+        if wrong:
+            raise DTypeError(explain(f"{wrong[0]} for state variable {name!r}", wrong[1]))
         return array.astype(type.dtype.numpy)
 
     def __repr__(self) -> str:
@@ -117,12 +134,24 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
         return "\n".join(["State {", *rows, "}"])
 
 
-def fits(array: np.ndarray[Any, Any], type: TensorType, lenient: bool = False) -> bool:
-    """Whether an array may be cast to a type: the same kind, or integers that fit. `lenient` (for what was
-    written as Python numbers) also takes integers for floats."""
-    kind, wanted = array.dtype.kind, type.dtype.numpy
-    if kind == wanted.kind:
-        return True
-    if kind in "iu" and wanted.kind in "iu":
-        return np.can_cast(array.dtype, wanted, "safe") or (lenient and bool((array >= 0).all()))
-    return lenient and kind in "iu" and wanted.kind == "f"
+def misfit(array: np.ndarray[Any, Any], type: TensorType, lenient: bool = False) -> tuple[str, str] | None:
+    """Why an array may not be cast to a type, as what was found and what was needed; None where it may.
+
+    It may where the kinds are equal or the cast is safe, and all integers fit. `lenient` (for what was
+    written as Python numbers) also takes integers for floats and for the other kind of integers.
+    """
+    wanted = type.dtype.numpy
+    integers = array.dtype.kind in "iu" and wanted.kind in "iu"
+    if np.can_cast(array.dtype, wanted, "safe") and (integers or array.dtype.kind == wanted.kind):
+        return None
+    as_number = lenient and array.dtype.kind in "iu" and wanted.kind in "iuf"
+    if array.dtype.kind != wanted.kind and not as_number:
+        return f"dtype {array.dtype}", f"{type.dtype}, or another of its kind"
+    if integers:
+        limits = np.iinfo(wanted)
+        beyond = (array < limits.min) | (array > limits.max)
+        if beyond.any():
+            first = np.argwhere(beyond)[0]
+            found = f"the integer {array[tuple(first)]} at {first.tolist()}"
+            return found, f"{type.dtype}, from {limits.min} to {limits.max}"
+    return None

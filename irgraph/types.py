@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +16,9 @@ from .errors import DTypeError, ShapeError
 Kind = Literal["bool", "int", "uint", "float"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DType:
-    """The type of a tensor's elements: a kind and a width in bytes. Compared by value."""
+    """The type of a tensor's elements: a kind and a width in bytes. There is one object for each."""
 
     name: str
     kind: Kind
@@ -43,6 +43,9 @@ class DType:
         return self.name
 
     __repr__ = __str__
+
+    def __reduce__(self) -> tuple[Callable[[object], DType], tuple[str]]:
+        return as_dtype, (self.name,)
 
 
 bool_ = DType("bool", "bool", 1)
@@ -81,6 +84,13 @@ class TensorType:
 
     dtype: DType
     shape: Shape
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.dtype, self.shape))
 
     @property
     def rank(self) -> int:
@@ -122,8 +132,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     >>> broadcast_shapes((5, 1), (3,))
     (5, 3)
     """
-    first, *others = shapes
-    if all(shape == first for shape in others):
+    first = shapes[0]
+    if shapes.count(first) == len(shapes):
         return first
     rank = max(map(len, shapes))
     result: list[Size] = []

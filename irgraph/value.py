@@ -61,16 +61,17 @@ class Node:
         except IrgraphError as error:
             raise _located(error, self) from None
         self.guards = tuple(guards)
-        self.outputs = tuple(Value(self, index, type) for index, type in enumerate(types))
+        self.outputs = tuple([Value(self, index, type) for index, type in enumerate(types)])
 
     def with_inputs(self, inputs: Sequence[Value]) -> Node:
         """The same op, name and origin on other inputs; types are inferred anew only if they changed."""
-        if any(new.type != old.type for new, old in zip(inputs, self.inputs, strict=True)):
-            return Node(self.op, inputs, name=self.name, origin=self.origin)
+        for new, old in zip(inputs, self.inputs, strict=True):
+            if new.type is not old.type and new.type != old.type:
+                return Node(self.op, inputs, name=self.name, origin=self.origin)
         node = object.__new__(Node)
         node.op, node.inputs, node.name = self.op, tuple(inputs), self.name
         node.origin, node.guards = self.origin, self.guards
-        node.outputs = tuple(Value(node, value.index, value.type) for value in self.outputs)
+        node.outputs = tuple([Value(node, value.index, value.type) for value in self.outputs])
         return node
 
     def __repr__(self) -> str:

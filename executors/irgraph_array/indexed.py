@@ -93,7 +93,9 @@ def philox_4x32(xp: object, counter: Array, key: tuple[int, int], scratch: Array
 
 
 @kernel(Philox)
-def _philox(context: Context, op: Philox, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+def _philox(
+    context: Context, op: Philox, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
     (key, step), (out,) = inputs, outputs
     xp = context.xp
     flat = out.reshape(-1)

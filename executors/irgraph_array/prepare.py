@@ -19,7 +19,10 @@ from .table import KERNELS, Array, Call, Context, assign
 class Arrays(Protocol):
     """The few things that differ between array modules."""
 
-    xp: Any
+    @property
+    def xp(self) -> Any:
+        """The array module."""
+        ...
 
     def allocate(self, nbytes: int) -> Array:
         """Uninitialized bytes, aligned to `ALIGNMENT`."""
@@ -110,11 +113,19 @@ def prepare(
     owners: list[Node] = []
     if check:
         for name, slot in plan.feeds.items():
-            _append(compute, owners, slot.buffer.owner.node, [_finite(arrays.xp, array(slot), f"the feed {name!r}", slot.buffer.owner.node)])
+            _append(
+                compute,
+                owners,
+                slot.buffer.owner.node,
+                [_finite(arrays.xp, array(slot), f"the feed {name!r}", slot.buffer.owner.node)],
+            )
     for step in plan.compute:
         calls = list(bind(step))
         if check:
-            calls += [_finite(arrays.xp, array(s), f"a result of {step.node.op.name}", step.node) for s in step.outputs]
+            calls += [
+                _finite(arrays.xp, array(s), f"a result of {step.node.op.name}", step.node)
+                for s in step.outputs
+            ]
         _append(compute, owners, step.node, calls)
     commit = [call for step in plan.commit for call in bind(step)]
     commit += [assign(array(target), array(source)) for target, source in plan.copies]

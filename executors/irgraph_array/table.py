@@ -14,7 +14,17 @@ from typing import Any
 
 from irgraph.dims import bind
 from irgraph.op import Op
-from irgraph.ops import arithmetic, cast, comparison, constants, cumulative, elementary, reduce, shape, slicing
+from irgraph.ops import (
+    arithmetic,
+    cast,
+    comparison,
+    constants,
+    cumulative,
+    elementary,
+    reduce,
+    shape,
+    slicing,
+)
 from irgraph.ops.matmul import Matmul
 from irgraph.value import Node
 

@@ -248,7 +248,7 @@ class _Network:
         def last(label: Label) -> int:
             return rank.get(label, len(rank))
 
-        if not only_a or only_b and min(map(last, only_a)) > min(map(last, only_b)):
+        if not only_a or (only_b and min(map(last, only_a)) > min(map(last, only_b))):
             a, b, only_a, only_b = b, a, only_b, only_a  # the result comes out in the target's order
         batch = sorted((label for label in both if label not in gone), key=last)
         rows, columns = sorted(only_a, key=last), sorted(only_b, key=last)

@@ -48,8 +48,8 @@ def _is_known(node: Node, known: set[Node]) -> bool:
         return False
     if node.inputs:
         return all(value.node in known for value in node.inputs)
-    return (
-        isinstance(node.op, (Constant, Iota)) or isinstance(node.op, Full) and node.op.times == node.op.over == 1
+    return isinstance(node.op, (Constant, Iota)) or (
+        isinstance(node.op, Full) and node.op.times == node.op.over == 1
     )
 
 

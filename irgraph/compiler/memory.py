@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Mapping, Sequence
 
+from ..dims import Guard
 from ..errors import FeedError, explain
 from ..layout import Layout
 from ..op import Op
@@ -24,8 +25,7 @@ def plan(
     sizes: Mapping[str, int],
     may_overwrite: Callable[[Op], bool],
 ) -> Plan:
-    """The plan for one binding. Raises FeedError where the binding breaks a guard."""
-    check_guards(schedule, sizes)
+    """The plan for one binding of the named dims."""
     placing = _Placing(schedule, sizes, may_overwrite)
     feeds = {name: placing.place(value, 0) for name, value in schedule.graph.inputs.items()}
     for value in schedule.graph.states.values():
@@ -36,25 +36,21 @@ def plan(
     copies = [(placing.slots[state], placing.slots[new]) for state, new in schedule.copies]
     outputs = [placing.slots[value] for value in schedule.graph.outputs]
     nbytes = assign_offsets(placing.buffers)
-    return Plan(
-        dict(sizes), feeds, prologue, compute, commit, copies, outputs, placing.buffers, nbytes
-    )
+    return Plan(dict(sizes), feeds, prologue, compute, commit, copies, outputs, placing.buffers, nbytes)
 
 
-def check_guards(schedule: Schedule, sizes: Mapping[str, int]) -> None:
-    """Check what shape inference assumed of the named dims."""
-    for node in schedule.graph.nodes:
-        for guard in node.guards:
-            if not guard.holds(sizes):
-                bound = ", ".join(f"{name}={size}" for name, size in sizes.items())
-                raise FeedError(
-                    explain(
-                        f"{bound}",
-                        f"{guard} for {node.op.name}",
-                        f"{node.origin}: {node.origin.source}",
-                        "Feed arrays whose sizes satisfy it.",
-                    )
+def check_guards(assumed: Mapping[Guard, Node], sizes: Mapping[str, int]) -> None:
+    """Raise FeedError unless the sizes fit what shape inference assumed of the named dims."""
+    for guard, node in assumed.items():
+        if not guard.holds(sizes):
+            raise FeedError(
+                explain(
+                    ", ".join(f"{name}={size}" for name, size in sizes.items()),
+                    f"{guard} for {node.op.name}",
+                    f"{node.origin}: {node.origin.source}",
+                    "Feed arrays whose sizes satisfy it.",
                 )
+            )
 
 
 class _Placing:
@@ -120,32 +116,31 @@ class _Placing:
         self.slots[out] = Slot(source, layout, out.dtype)
         return True
 
-    def _output(self, node: Node, value: Value, inputs: tuple[Slot, ...], position: int, forever: bool) -> None:
+    def _output(
+        self, node: Node, value: Value, inputs: tuple[Slot, ...], position: int, forever: bool
+    ) -> None:
         state = self.schedule.in_place.get(value)
         if state is not None:
             self.slots[value] = self.slots[state]
             return
         if not forever and self.may_overwrite(node.op):
-            layout = self.bound(value.type)[0]
+            layout, nbytes, _ = self.bound(value.type)
             for slot in inputs:
-                if self._dies(slot, layout, value, inputs, position):
+                if slot.buffer.last == position and self._dies(slot, layout, value, inputs, nbytes):
                     slot.buffer.last = max(position, self.schedule.last_use.get(value, position))
                     self.slots[value] = Slot(slot.buffer, layout, value.dtype)
                     return
         self.place(value, position, forever=forever)
 
-    def _dies(
-        self, slot: Slot, layout: Layout, value: Value, inputs: tuple[Slot, ...], position: int
-    ) -> bool:
-        """Whether an output with this layout may be written over an input: nobody reads that later, and
-        no other operand sees the buffer through another layout."""
+    def _dies(self, slot: Slot, layout: Layout, value: Value, inputs: tuple[Slot, ...], nbytes: int) -> bool:
+        """Whether an output with this layout may be written over an input that nobody reads later: they fit,
+        and no other operand sees the buffer through another layout."""
         buffer = slot.buffer
         return (
             buffer.kind == "arena"
-            and buffer.last == position
             and slot.dtype == value.dtype
             and slot.layout == layout
-            and buffer.nbytes == self.bound(value.type)[1]
+            and buffer.nbytes == nbytes
             and all(other.layout == layout for other in inputs if other.buffer is buffer)
         )
 

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from ..dims import Guard, names_of
 from ..errors import ExecutorError, explain
 from ..graph import Graph
 from ..op import Op
+from ..value import Node
 from ..verify import verify
 from .fold import fold
-from .memory import plan
+from .memory import check_guards, plan
 from .passes import collect_updates, dedupe, expand, fuse, isolate_updates
 from .plan import Plan
 from .protocol import Executor
@@ -52,19 +54,27 @@ class Report:
 
 @dataclass(frozen=True)
 class Program:
-    """A compiled graph on named dims, waiting for numbers."""
+    """A compiled graph on named dims, waiting for numbers.
+
+    `assumed` holds what shape inference assumed, of the user's nodes and of those that passes made.
+    """
 
     graph: Graph
     schedule: Schedule
     report: Report
+    assumed: dict[Guard, Node]
+    names: frozenset[str]  # the named dims that must be bound
 
 
-def lower(graph: Graph, executor: Executor, checked: bool = False) -> Program:
-    """The shape-generic phase. `checked` verifies the graph before and after each pass.
+def lower(graph: Graph, executor: Executor, checked: bool = False, commit_computes: bool = True) -> Program:
+    """The shape-generic phase. `checked` verifies the graph before and after each pass; without
+    `commit_computes` the commit only copies, so that every result exists before it.
 
     Raises ExecutorError, naming all of them, where the executor lacks kernels.
     """
     report = Report()
+    settled: set[Node] = set()
+    assumed = {guard: node for node in reversed(graph.nodes) for guard in node.guards}
 
     def run(name: str, transform: Callable[[Graph], Graph], applied: Counter[str] | None = None) -> None:
         nonlocal graph
@@ -78,7 +88,7 @@ def lower(graph: Graph, executor: Executor, checked: bool = False) -> Program:
         applied: Counter[str] = Counter()
 
         def transform(graph: Graph) -> Graph:
-            simpler, found = simplify(graph)
+            simpler, found = simplify(graph, settled)
             applied.update(found)
             return simpler
 
@@ -95,20 +105,26 @@ def lower(graph: Graph, executor: Executor, checked: bool = False) -> Program:
     run("isolate", isolate_updates)
     require(graph, executor)
     run("fuse", fuse)
-    return Program(graph, schedule(graph, lambda op: _is_infallible(op, executor)), report)
+    order = schedule(graph, lambda op: commit_computes and _is_infallible(op, executor))
+    for node in graph.nodes:
+        assumed.update({guard: node for guard in node.guards if guard not in assumed})
+    sizes = [size for node in graph.nodes for value in node.outputs for size in value.shape]
+    sizes += [size for guard in assumed for size in (guard.left, guard.right)]
+    return Program(graph, order, report, assumed, names_of(sizes))
 
 
 def bind(program: Program, sizes: dict[str, int], executor: Executor) -> Plan:
-    """The phase for one binding of the named dims."""
+    """The phase for one binding of the named dims. Raises FeedError where it breaks a guard."""
+    check_guards(program.assumed, sizes)
     return plan(program.schedule, sizes, lambda op: executor.is_single_pass(type(op)))
 
 
 def require(graph: Graph, executor: Executor) -> None:
-    """Raise ExecutorError unless the executor has a kernel for every op that is no view."""
+    """Raise ExecutorError unless the executor has a kernel for every op that is more than a view."""
     missing = {
         node.op.name: node
         for node in graph.nodes
-        if not (node.op.source or node.op.may_view() or executor.has_kernel(type(node.op)))
+        if not (node.op.source or node.op.view_only or executor.has_kernel(type(node.op)))
     }
     if missing:
         first = next(iter(missing.values()))
@@ -123,7 +139,7 @@ def require(graph: Graph, executor: Executor) -> None:
 
 
 def _is_infallible(op: Op, executor: Executor) -> bool:
-    return executor.is_single_pass(type(op)) or (op.may_view() and not executor.has_kernel(type(op)))
+    return op.view_only or executor.is_single_pass(type(op))
 
 
 def evaluate_constants(graph: Graph) -> list[np.ndarray[Any, Any]]:

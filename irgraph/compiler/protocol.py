@@ -20,7 +20,8 @@ class PreparedPlan(Protocol):
         """One step. `fed` are host arrays in the order of `plan.feeds`, of the right shapes, of dtypes
         that may be cast; the results are fresh arrays, or `out` filled.
 
-        Law: either every update of the state is committed, or (when this raises) none is.
+        Law: either every update of the state is committed, or none is: none where this raises on its own
+        account, all or none where an exception comes from outside, as Ctrl-C.
         """
         ...
 

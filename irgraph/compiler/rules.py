@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..ops.arithmetic import maximum, minimum
+from ..ops.arithmetic import maximum, minimum, negative
 from ..ops.elementary import exp, log, sigmoid
 from ..ops.softmax import log_softmax, softmax
 from ..rewrite import Rule, RuleSet
 
 STABILITY = (
-    Rule("log softmax", lambda x: log(softmax(x)), lambda x, axis: log_softmax(x, axis)),
-    Rule("exp log_softmax", lambda x: exp(log_softmax(x)), lambda x, axis: softmax(x, axis)),
+    Rule("log softmax", lambda x: log(softmax(x)), log_softmax),
+    Rule("exp log_softmax", lambda x: exp(log_softmax(x)), softmax),
     Rule(
         "log sigmoid",
         lambda x: log(sigmoid(x)),
@@ -19,7 +19,7 @@ STABILITY = (
 )
 
 ALGEBRA = (
-    Rule("--x", lambda x: -(-x), lambda x: x),
+    Rule("--x", lambda x: negative(-x), lambda x: x),
     Rule("x + -y", lambda x, y: x + -y, lambda x, y: x - y),
     Rule("x - -y", lambda x, y: x - -y, lambda x, y: x + y),
     Rule("x * (1/y)", lambda x, y: x * (1 / y), lambda x, y: x / y, only_use=True),

@@ -52,7 +52,9 @@ def schedule(graph: Graph, is_infallible: Callable[[Op], bool]) -> Schedule:
     commit = tuple(node for node in nodes if node in late)
     in_place = _in_place(graph, commit)
     copies = tuple(update for update in graph.updates if in_place.get(update[1]) is not update[0])
-    return Schedule(graph, prologue, compute, commit, in_place, copies, _last_uses(graph, compute, commit, copies))
+    return Schedule(
+        graph, prologue, compute, commit, in_place, copies, _last_uses(graph, compute, commit, copies)
+    )
 
 
 def _constants(nodes: list[Node]) -> set[Node]:
@@ -79,15 +81,14 @@ def _commit_nodes(graph: Graph, nodes: list[Node], is_infallible: Callable[[Op],
 def _in_place(graph: Graph, commit: tuple[Node, ...]) -> dict[Value, Value]:
     """Updates whose last kernel may write into the variable: nothing reads the old content after it."""
     position = {node: n for n, node in enumerate(commit)}
+    root: dict[Value, Value] = {}  # (what may be) a view, of either phase -> what it looks at
+    for node in graph.nodes:
+        if node.op.may_view():
+            root[node.outputs[0]] = root.get(node.inputs[0], node.inputs[0])
     reads: dict[Value, list[tuple[int, bool]]] = {}  # variable -> (position, read as it is)
-    root: dict[Value, Value] = {}
     for n, node in enumerate(commit):
         for value in node.inputs:
-            variable = root.get(value, value)
-            if variable.node.op.source == "state":
-                reads.setdefault(variable, []).append((n, variable is value))
-                if not node.op.elementwise:  # a view: its users read the variable too
-                    root[node.outputs[0]] = variable
+            reads.setdefault(root.get(value, value), []).append((n, value not in root))
     found: dict[Value, Value] = {}
     for state, new in graph.updates:
         at = position.get(new.node)

@@ -20,16 +20,20 @@ from ..value import Node, Value
 from .rules import RULES
 
 _VIEWS = (Reshape, Transpose, BroadcastTo, Slice)
+_MERGING = (Reshape, Transpose, BroadcastTo, Cast)
 
 
-def simplify(graph: Graph) -> tuple[Graph, Counter[str]]:
-    """The graph with rules and facts applied until none matches a node, and how often each did."""
+def simplify(graph: Graph, settled: set[Node]) -> tuple[Graph, Counter[str]]:
+    """The graph with rules and facts applied until none matches a node, and how often each did.
+
+    Nodes in `settled` were walked before; those that this walk leaves are added to it.
+    """
     uses = Counter(value for node in graph.nodes for value in node.inputs)
     applied: Counter[str] = Counter()
 
     def visit(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
         values = keep(node, inputs)
-        if len(values) != 1 or node.op.source:
+        if values[0].node in settled or len(values) != 1 or node.op.source:
             return values
         (value,) = values
         uses[value] = uses[node.outputs[0]]
@@ -37,6 +41,7 @@ def simplify(graph: Graph) -> tuple[Graph, Counter[str]]:
             uses[better[1]] = max(uses[better[1]], uses[value])
             name, value = better
             applied[name] += 1
+        settled.add(value.node)
         return (value,)
 
     return graph.rebuild(visit), applied
@@ -46,8 +51,13 @@ def _better(value: Value, uses: Counter[Value]) -> tuple[str, Value] | None:
     node = value.node
     if node.op.source or not node.inputs:
         return None
+    meets_splat = any(type(value.node.op) is Full for value in node.inputs)
     with carrying(node.origin):
-        found = _without_unit(node) or _folded_splat(node) or _scalar_splat(node) or _merged_views(node)
+        found = None
+        if meets_splat:
+            found = _without_unit(node) or _folded_splat(node) or _scalar_splat(node)
+        if found is None and isinstance(node.op, _MERGING):
+            found = _merged_views(node)
         if found is None:
             match = RULES.apply(node, uses)
             found = None if match is None else (match[0].name, match[1])

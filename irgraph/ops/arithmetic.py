@@ -26,13 +26,16 @@ class Elementwise(Op):
     float_only: ClassVar[bool] = False
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        if self.float_only:
+        first = inputs[0]
+        if self.float_only and not first.dtype.is_float:
             require_float(self.name, *inputs)
-        else:
-            require_dtype("a dtype of numbers", lambda dtype: dtype != bool_, *inputs)
-        if any(type.dtype != inputs[0].dtype for type in inputs):
-            raise DTypeError(explain(" and ".join(map(str, inputs)), "one dtype", do="Cast one of them."))
-        return (TensorType(inputs[0].dtype, broadcast_shapes(*[type.shape for type in inputs])),)
+        if first.dtype is bool_:
+            require_dtype("a dtype of numbers", lambda dtype: dtype is not bool_, *inputs)
+        for other in inputs[1:]:
+            if other.dtype is not first.dtype:
+                raise DTypeError(explain(" and ".join(map(str, inputs)), "one dtype", do="Cast one of them."))
+        shape = broadcast_shapes(*[type.shape for type in inputs])
+        return (first if shape == first.shape else TensorType(first.dtype, shape),)
 
     @abstractmethod
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:

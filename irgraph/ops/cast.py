@@ -58,6 +58,7 @@ class StopGradient(Op):
     """The identity, whose derivative is not taken."""
 
     name: ClassVar[str] = "stop_gradient"
+    view_only: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Identity"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

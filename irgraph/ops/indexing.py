@@ -18,7 +18,7 @@ from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..types import DType, TensorType, as_dtype, int64, normalize_axis
 from ..value import Node, Value
-from ._build import FREE, as_value, require_dtype
+from ._build import as_value, require_dtype
 from .constants import Full, arange
 from .shape import expand_dims, reshape, transpose
 

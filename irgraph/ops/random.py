@@ -26,6 +26,7 @@ from .elementary import cos, log, sqrt
 from .sources import state
 from .update import with_update
 
+
 @final
 @dataclass(frozen=True)
 class Philox(Op):

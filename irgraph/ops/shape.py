@@ -95,9 +95,9 @@ def _run(before: Shape, after: Shape, i: int, j: int) -> tuple[int, int]:
     while left != right and (i_end < len(before) or j_end < len(after)):
         grow_left = i_end < len(before) and (divides(left, right) or j_end == len(after))
         grow_right = j_end < len(after) and (divides(right, left) or i_end == len(before))
-        if grow_left or not grow_right and i_end < len(before):
+        if grow_left or (not grow_right and i_end < len(before)):
             left, i_end = left * before[i_end], i_end + 1
-        if grow_right and not grow_left or not (grow_left or grow_right) and j_end < len(after):
+        if (grow_right and not grow_left) or (not (grow_left or grow_right) and j_end < len(after)):
             right, j_end = right * after[j_end], j_end + 1
     return i_end, j_end
 
@@ -108,6 +108,7 @@ class Transpose(_Rearrangement):
     """The axes in another order."""
 
     name: ClassVar[str] = "transpose"
+    view_only: ClassVar[bool] = True
     axes: tuple[int, ...]
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -130,6 +131,7 @@ class BroadcastTo(_Rearrangement):
     """Repeated along size-1 axes and new leading axes."""
 
     name: ClassVar[str] = "broadcast_to"
+    view_only: ClassVar[bool] = True
     shape: Shape
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

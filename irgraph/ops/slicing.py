@@ -43,6 +43,7 @@ class Slice(Op):
     """Along each axis the elements `start`, `start + step`, …, as many as `shape` says."""
 
     name: ClassVar[str] = "slice"
+    view_only: ClassVar[bool] = True
     starts: Shape
     steps: tuple[int, ...]
     shape: Shape

@@ -22,6 +22,7 @@ class WithUpdate(Op):
     """Its first input; the others are pairs of a state variable and its new value."""
 
     name: ClassVar[str] = "with_update"
+    view_only: ClassVar[bool] = True
     no_onnx: ClassVar[str | None] = "an inference graph updates no state"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

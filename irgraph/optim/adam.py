@@ -37,7 +37,9 @@ class Adam(Optimizer):
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1 and epsilon > 0):
             raise GraphError(
                 explain(
-                    f"beta1={beta1}, beta2={beta2}, epsilon={epsilon}", "betas in [0, 1) and epsilon > 0", here()
+                    f"beta1={beta1}, beta2={beta2}, epsilon={epsilon}",
+                    "betas in [0, 1) and epsilon > 0",
+                    here(),
                 )
             )
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
@@ -46,15 +48,14 @@ class Adam(Optimizer):
         step = state(STEP, dtype="int64")
         count = step + 1
         found: list[Update] = [(step, count)]
+        time = count.astype("float64")  # in float32, 1 - 0.999 has only three digits
+        correction1, correction2 = 1 - _power(self.beta1, time), sqrt(1 - _power(self.beta2, time))
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            time = count.astype(parameter.dtype)
-            correction1 = 1 - _power(self.beta1, time)
-            correction2 = 1 - _power(self.beta2, time)
             mean, square = slot(parameter, "mean"), slot(parameter, "square")
             new_mean = mean * self.beta1 + gradient * (1 - self.beta1)
             new_square = square * self.beta2 + gradient * gradient * (1 - self.beta2)
-            size = rate.astype(parameter.dtype) / correction1
-            scale = sqrt(new_square) / sqrt(correction2) + self.epsilon
+            size = rate.astype(parameter.dtype) / correction1.astype(parameter.dtype)
+            scale = sqrt(new_square) / correction2.astype(parameter.dtype) + self.epsilon
             found += [(mean, new_mean), (square, new_square)]
             found.append((parameter, parameter - new_mean * size / scale))
         return found

@@ -1,0 +1,89 @@
+"""The commands, and how errors reach the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from .. import __version__
+from ..errors import IrgraphError
+from . import demo as demos
+from . import doctor as doctors
+
+app = typer.Typer(name="irgraph", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on these arguments, by default the process's own. Always raises SystemExit.
+
+    Errors of irgraph and of the file system are shown as messages without a traceback, with exit code 1.
+    """
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="irgraph")
+    except IrgraphError as error:
+        _show_error("\n".join([str(error), *(f"  {note}" for note in getattr(error, "__notes__", ()))]))
+    except OSError as error:
+        _show_error(str(error))
+    sys.exit(1)
+
+
+def console() -> Console:
+    """A console on the current standard output, which prints text as it is."""
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def _show_error(message: str) -> None:
+    text = Text.assemble(("error: ", "bold red"), message)
+    Console(stderr=True, highlight=False).print(text, soft_wrap=True)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"irgraph {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Models as static graphs: compiled gradients, planned memory, ONNX."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(file_okay=False, help="The folder to write to.")] = Path("out"),
+    seed: Annotated[int, typer.Option(min=0, help="Of the split, the weights and the batches.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = demos.EPOCHS,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A CSV file, may be gzipped, of 64 pixels in 0..16 and a label in a row, instead of "
+            "scikit-learn's digits.",
+        ),
+    ] = None,
+) -> None:
+    """Learn handwritten digits, and export the model to ONNX."""
+    if not demos.run(console(), out, seed, epochs, data):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what irgraph finds on this machine, and what is missing."""
+    if not doctors.run(console()):
+        raise typer.Exit(1)
