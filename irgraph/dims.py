@@ -144,7 +144,8 @@ class collecting_guards:  # a context manager; a class, since it is entered for 
 
     def __enter__(self) -> list[Guard]:
         self._outer = _collector.guards
-        _collector.guards = found = []
+        found: list[Guard] = []
+        _collector.guards = found
         return found
 
     def __exit__(self, *_: object) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-_PACKAGE = str(Path(__file__).parent) + "/"
+_PACKAGE = str(Path(__file__).parent) + os.sep
 _INSIDE = (_PACKAGE, "<frozen", "<string>")
+_USER = f"{_PACKAGE}cli{os.sep}"  # the demo builds its model as a user does
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,12 @@ def here() -> Origin:
     if _current.origin is not None:
         return _current.origin
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_INSIDE):
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_INSIDE) or file.startswith(_USER):
+            return Origin(file, frame.f_lineno)
         frame = frame.f_back
-    return UNKNOWN if frame is None else Origin(frame.f_code.co_filename, frame.f_lineno)
+    return UNKNOWN
 
 
 class carrying:  # a context manager; a class, since it is entered for each node

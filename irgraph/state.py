@@ -141,6 +141,8 @@ def misfit(array: np.ndarray[Any, Any], type: TensorType, lenient: bool = False)
     written as Python numbers) also takes integers for floats and for the other kind of integers.
     """
     wanted = type.dtype.numpy
+    if lenient and array.size == 0:
+        return None
     integers = array.dtype.kind in "iu" and wanted.kind in "iu"
     if np.can_cast(array.dtype, wanted, "safe") and (integers or array.dtype.kind == wanted.kind):
         return None

@@ -199,9 +199,9 @@ class _Network:
     def _densify(self, link: Link) -> Dense:
         """The link as an array of zeros and ones (or the matrix of a map)."""
         if isinstance(link, Map):
-            shape = [label.size for label in link.right]
-            columns = product(shape)
-            pushed = link.push(reshaped(_eye(columns, self.dtype), [columns, *shape]), 1)
+            right = [label.size for label in link.right]
+            columns = product(right)
+            pushed = link.push(reshaped(_eye(columns, self.dtype), [columns, *right]), 1)
             moved = permuted(pushed, [*range(1, pushed.ndim), 0])
             return Dense(reshaped(moved, [label.size for label in link.labels]), link.labels)
         if isinstance(link, Ravel):

@@ -258,18 +258,18 @@ def power(x: Any, exponent: float) -> Value:
     """
     from .elementary import sqrt
 
-    x = as_value(x)
+    value = as_value(x)
     match exponent:
         case -1:
-            return divide(1, x)
+            return divide(1, value)
         case 0.5:
-            return sqrt(x)
+            return sqrt(value)
         case 2:
-            return x * x
+            return value * value
         case 3:
-            return x * x * x
+            return value * value * value
         case 4:
-            return (x * x) * (x * x)
+            return (value * value) * (value * value)
     raise DTypeError(
         explain(f"the exponent {exponent!r}", "-1, 0.5, 2, 3 or 4", here(), "Write exp(exponent * log(x)).")
     )

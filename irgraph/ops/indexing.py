@@ -73,7 +73,8 @@ class Take(Op):
         return (x.with_shape((*x.shape[: self.axis], *index.shape, *x.shape[self.axis + 1 :])),)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
-        return [[pick_terms(*inputs, self.axis, 0), ZERO]]
+        x, index = inputs
+        return [[pick_terms(x, index, self.axis, 0), ZERO]]
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         return [write.node("Gather", *map(write.read, node.inputs), axis=self.axis)]
@@ -119,7 +120,8 @@ class Gather(Op):
         return (x.with_shape((*x.shape[: self.axis], *index.shape[self.batch_dims :], *x.shape[self.axis + 1 :])),)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
-        return [[pick_terms(*inputs, self.axis, self.batch_dims), ZERO]]
+        x, index = inputs
+        return [[pick_terms(x, index, self.axis, self.batch_dims), ZERO]]
 
     def expand(self, *inputs: Value) -> Sequence[Value]:
         x, index = inputs

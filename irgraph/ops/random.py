@@ -128,11 +128,11 @@ def dropout(x: Any, rate: float, *, name: str) -> Value:
     >>> sorted(set(f().tolist()) | {0.0, 2.0})
     [0.0, 2.0]
     """
-    x = as_value(x)
+    value = as_value(x)
     if not 0 <= rate < 1:
         raise ShapeError(explain(f"a dropout rate of {rate}", "0 <= rate < 1", here()))
     if rate == 0:
-        return x
+        return value
     _, step = stream = _stream(name)
-    kept = greater_equal(_words(stream, name, x.shape, 24), round(rate * 2**24))
-    return with_update(where(kept, x * (1 / (1 - rate)), 0.0), {step: step + 1})
+    kept = greater_equal(_words(stream, name, value.shape, 24), round(rate * 2**24))
+    return with_update(where(kept, value * (1 / (1 - rate)), 0.0), {step: step + 1})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -225,16 +224,18 @@ def _index_basic(x: Value, entries: list[Any]) -> Value:
     steps: list[int] = []
     counts: list[Size] = []
     result: list[Size] = []
+    start: Size
+    count: Size
     for entry in entries:
         if entry is None:
             result.append(1)
             continue
         size = x.shape[len(starts)]
-        if isinstance(entry, types.EllipsisType) or isinstance(entry, slice):
+        if isinstance(entry, slice):
             start, step, count = _resolve(entry, size)
             result.append(count)
         elif is_scalar(entry) and not isinstance(entry, (bool, float)):
-            start, step, count = _position(int(entry), size), 1, 1
+            start, step, count = _position(int(entry), size), 1, 1  # kept with size 1, then reshaped away
         else:
             raise DTypeError(explain(f"the index {entry!r}", "integers, slices, ... and None", here()))
         starts.append(start)

@@ -1,0 +1,56 @@
+"""What the ONNX standard says of an op: which dtypes it takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import onnx
+from onnx.defs import OpSchema
+
+from ..errors import ExportError, explain
+from ..types import DTYPES, DType
+
+_SPELLED = {"float32": "float", "float64": "double"}
+ONNX_NAMES = {dtype: f"tensor({_SPELLED.get(name, name)})" for name, dtype in DTYPES.items()}
+FROM_ONNX_NAME = {spelled: dtype for dtype, spelled in ONNX_NAMES.items()}
+
+
+def tensor_type(dtype: DType) -> int:
+    """The number of a dtype in the protobuf."""
+    return int(onnx.helper.np_dtype_to_tensor_dtype(dtype.numpy))
+
+
+@cache
+def schema_of(op_type: str, opset: int) -> OpSchema:
+    """The op's schema in an opset. Raises ExportError where there is no such op."""
+    try:
+        return onnx.defs.get_schema(op_type, opset)
+    except onnx.defs.SchemaError as error:
+        raise ExportError(explain(f"the ONNX op {op_type!r}", f"an op of opset {opset}")) from error
+
+
+def result_dtype(op_type: str, dtypes: Sequence[DType | None], opset: int) -> DType:
+    """The dtype of an op's first output for the dtypes of its inputs (None: left out).
+
+    Raises ExportError where the op does not take them.
+    """
+    schema = schema_of(op_type, opset)
+    found: dict[str, DType] = {}
+    for position, dtype in enumerate(dtypes):
+        if dtype is None:
+            continue
+        formal = schema.inputs[min(position, len(schema.inputs) - 1)]
+        wanted = found.setdefault(formal.type_str, dtype)
+        if ONNX_NAMES[dtype] not in formal.types or wanted != dtype:
+            raise ExportError(explain(f"{dtype} for {formal.name!r} of ONNX's {op_type}", _accepted(formal.types)))
+    output = schema.outputs[0]
+    if output.type_str in found:
+        return found[output.type_str]
+    (only,) = output.types
+    return FROM_ONNX_NAME[only]
+
+
+def _accepted(types: set[str]) -> str:
+    names = [name for name, dtype in DTYPES.items() if ONNX_NAMES[dtype] in types]
+    return "one of " + ", ".join(names)

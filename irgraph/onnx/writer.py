@@ -1,0 +1,125 @@
+"""The `OnnxWriter` that ops export themselves with: a list of ONNX nodes under provisional ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..dims import Shape
+from ..errors import ExportError
+from ..origin import Origin
+from ..types import DType
+from ..value import Node, Value
+from .schema import result_dtype, tensor_type
+from .sizes import Axis, SizeWriter
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One ONNX node to be, with one output; `for_node` is the graph node that it was written for."""
+
+    op_type: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: dict[str, Any]
+    since: int
+    for_node: Node
+
+    @property
+    def origin(self) -> Origin:
+        """The user's line."""
+        return self.for_node.origin
+
+
+class Writer:
+    """Collects nodes and initializers. Equal nodes are written once, unless the user named one.
+
+    `current` is the graph node that is being exported; `scope` names the composite op that it is part of.
+    """
+
+    def __init__(self, axes: Mapping[str, Axis], opset: int) -> None:
+        self.opset = opset
+        self.records: list[Record] = []
+        self.constants: dict[str, Array] = {}
+        self.dtypes: dict[str, DType] = {}
+        self.fallback: dict[str, str] = {}  # what an id is called where nobody named it
+        self.current: Node
+        self.scope = ""
+        self._ids: dict[Value, str] = {}
+        self._written: dict[object, str] = {}
+        self._sizes = SizeWriter(self, axes)
+
+    def enter(self, value: Value, id: str) -> None:
+        """Let an id stand for a value."""
+        self._ids[value] = id
+
+    def source(self, value: Value) -> str:
+        """An id for a value that no node computes: an input or an initializer of the user's."""
+        id = self._new_id(value.dtype, value.label)
+        self.enter(value, id)
+        return id
+
+    def has(self, value: Value) -> bool:
+        """Whether the value is written."""
+        return value in self._ids
+
+    # -------------------------------------------------------------------- the protocol of ops
+
+    def read(self, value: Value) -> str:
+        """The id of a value that is already written."""
+        return self._ids[value]
+
+    def node(self, op_type: str, /, *inputs: str, since: int = 1, **attributes: Any) -> str:
+        """Write a node with one output and return its id. Raises ExportError for dtypes that it does not take."""
+        dtypes = [self.dtypes[id] if id else None for id in inputs]
+        dtype = self._checked_dtype(op_type, dtypes, max(since, self.opset))
+        return self._write(op_type, inputs, attributes, since, dtype)
+
+    def constant(self, content: object, dtype: DType) -> str:
+        """The id of an initializer with this content; equal ones are shared."""
+        array = np.ascontiguousarray(content, dtype.numpy).reshape(np.shape(content))  # type: ignore[arg-type]
+        key = (dtype, array.shape, array.tobytes())
+        if key not in self._written:
+            id = self._written[key] = self._new_id(dtype, "constant")
+            self.constants[id] = array.copy()
+        return self._written[key]
+
+    def sizes(self, shape: Shape) -> str:
+        """The id of a 1-D int64 tensor with these sizes."""
+        return self._sizes.vector(shape)
+
+    def cast(self, name: str, dtype: DType) -> str:
+        """Write a cast; nothing where the dtype is right."""
+        if self.dtypes[name] == dtype:
+            return name
+        return self._write("Cast", (name,), {"to": tensor_type(dtype)}, 13, dtype)
+
+    # -------------------------------------------------------------------------------- inside
+
+    def _checked_dtype(self, op_type: str, dtypes: list[DType | None], opset: int) -> DType:
+        try:
+            return result_dtype(op_type, dtypes, opset)
+        except ExportError as error:
+            at = self.current.origin
+            raise ExportError(f"{self.current.op.name}: {error}\n  At {at}: {at.source}") from None
+
+    def _write(
+        self, op_type: str, inputs: tuple[str, ...], attributes: dict[str, Any], since: int, dtype: DType
+    ) -> str:
+        key = (op_type, inputs, tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in attributes.items()))
+        if key in self._written and self.current.name is None:
+            return self._written[key]
+        id = self._written[key] = self._new_id(dtype, f"{self.scope}{self.current.op.name}/{op_type}")
+        self.records.append(Record(op_type, inputs, id, attributes, since, self.current))
+        return id
+
+    def _new_id(self, dtype: DType, fallback: str) -> str:
+        id = f"%{len(self.dtypes)}"
+        self.dtypes[id] = dtype
+        self.fallback[id] = fallback
+        return id
