@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeVar, final
 
 import numpy as np
@@ -126,7 +126,7 @@ def attribute_text(value: object, data: dict[str, ArrayData]) -> str:
         return _array_text(value, data)
     if cls in _CLASS_NAMES:
         inner = ", ".join(
-            [f"{key}={attribute_text(item, data)}" for key, item in field_values(value).items()]
+            [f"{key}={attribute_text(item, data)}" for key, item in stated_fields(value).items()]
         )
         return f"{_CLASS_NAMES[cls]}({inner})"
     raise GraphError(
@@ -135,9 +135,19 @@ def attribute_text(value: object, data: dict[str, ArrayData]) -> str:
     )
 
 
-def field_values(instance: object) -> dict[str, Any]:
-    """The fields of a dataclass by name, in order."""
-    return {field.name: getattr(instance, field.name) for field in fields(instance)}  # type: ignore[arg-type]
+def stated_fields(instance: object) -> dict[str, Any]:
+    """The fields of a dataclass by name, in order, without those that have their default value."""
+    stated = {}
+    for name, default in _defaults(type(instance)):
+        value = getattr(instance, name)
+        if type(value) is not type(default) or (value is not default and repr(value) != repr(default)):
+            stated[name] = value
+    return stated
+
+
+@cache
+def _defaults(cls: type) -> list[tuple[str, Any]]:
+    return [(field.name, field.default) for field in fields(cls)]
 
 
 def _array_text(value: ArrayData, data: dict[str, ArrayData]) -> str:

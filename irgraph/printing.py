@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from .attributes import ArrayData, attribute_text, encode
+from .attributes import ArrayData, attribute_text, encode, stated_fields
 from .errors import GraphError
 from .graph import Graph
 from .origin import UNKNOWN, Origin
@@ -139,7 +139,7 @@ class _Writer:
         left = ", ".join(ids) or "%?"
         if given is not None and (left != "%" + given or node.op.label is not None or given.isdecimal()):
             left = f"{left} {given!r}"
-        attributes = node.op.attributes()
+        attributes = stated_fields(node.op)
         inside = [self.names.ids.get(value, "%?") for value in node.inputs]
         inside += [f"{key}={self.attribute(value)}" for key, value in attributes.items()]
         text = f"{left} = {node.op.name}({', '.join(inside)})"

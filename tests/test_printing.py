@@ -92,7 +92,7 @@ def small() -> Graph:
 SMALL = """\
 graph {
   %x = test_print_input(key='x', type=float32[n])  # /home/me/train.py:3
-  %w = test_print_state(key='w', type=float32[n], start=None)  # /home/me/train.py:3
+  %w = test_print_state(key='w', type=float32[n])  # /home/me/train.py:3
   %0 = test_print_add(%x, %w) : float32[n]  # /home/me/model.py:5
   %1, %2 'halves' = test_print_halves(%0) : float32[n//2], float32[n//2]  # /home/me/train.py:3
   %total = test_print_add(%1, %2) : float32[n//2]
