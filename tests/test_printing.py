@@ -160,8 +160,8 @@ def test_names_labels_and_files_survive(rows: list[tuple[str | None, str, str]])
     [
         ("%0 = test", "%x = test", "line 4: found '%x'; needed an id that is not in use"),
         (
-            "type=float32[n], start",
-            "type=float32[m], start",
+            "key='w', type=float32[n]",
+            "key='w', type=float32[m]",
             "line 4: test_print_add: found",
         ),
         ("add(%1, %2)", "add(%1)", r"line 6: found test_print_add\(float32\[n//2\]\), which fails"),
