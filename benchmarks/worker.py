@@ -55,6 +55,10 @@ class Worker:
             raise PeerError(value)
         return value
 
+    def kill(self) -> None:
+        """End the child in the middle of a command; the command raises `PeerError`."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the child and wait for it."""
         for pipe in (self._process.stdin, self._process.stdout):

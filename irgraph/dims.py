@@ -17,7 +17,8 @@ from functools import reduce
 from operator import index
 from typing import Literal
 
-from .errors import ShapeError
+from .errors import ShapeError, explain
+from .origin import here
 from .polynomial import SIZE_HINT, Atom, Dim, Quotient, Size, bind, divides, estimate, names_of, product
 
 __all__ = [
@@ -97,7 +98,7 @@ def as_shape(shape: Iterable[Size | str] | Size | str) -> Shape:
     sizes = tuple(parse_size(size) if isinstance(size, str) else _as_size(size) for size in given)
     for size in sizes:
         if isinstance(size, int) and size < 0:
-            raise ShapeError(f"found the negative size {size} in {sizes}; needed sizes of at least 0.")
+            raise ShapeError(explain(f"the negative size {size} in {sizes}", "sizes of at least 0", here()))
     return sizes
 
 
@@ -107,7 +108,7 @@ def _as_size(size: object) -> Size:
     try:
         return index(size)  # type: ignore[arg-type]
     except TypeError:
-        raise ShapeError(f"found {size!r} in a shape; needed an integer or a name.") from None
+        raise ShapeError(explain(f"{size!r} in a shape", "an integer or a name", here())) from None
 
 
 # ------------------------------------------------------------------------------------- guards

@@ -140,8 +140,9 @@ class Function:
                 "  Compile one function for each thread; they can share one state."
             )
         with self._lock, self.state.lock:
-            self.state.begin_step()
+            self.state.require_idle("a step")
             try:
+                self.state.stepping = True
                 results = self._step(feeds, out)
             finally:
                 self.state.stepping = False

@@ -50,6 +50,8 @@ class Layout:
 
     def slice(self, starts: tuple[int, ...], steps: tuple[int, ...], shape: tuple[int, ...]) -> Layout:
         """Every `step`-th element from `start`, along each axis."""
+        if 0 in shape:  # where a slice of nothing starts may lie outside the buffer
+            return Layout(shape, Layout.dense(shape).strides, self.offset)
         offset = self.offset + sum(start * stride for start, stride in zip(starts, self.strides, strict=True))
         strides = tuple(step * stride for step, stride in zip(steps, self.strides, strict=True))
         return Layout(shape, strides, offset)

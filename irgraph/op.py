@@ -13,7 +13,7 @@ public function. Laws (tested for every case of every op in `irgraph.testing.cas
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -124,8 +124,11 @@ class Op:
         """The outputs from simpler ops, or None for a primitive. Law: same values, same types."""
         return None
 
-    def view(self, input: Layout, output: TensorType) -> Layout | None:
-        """Where the output lies in the first input's memory, or None if it must be computed."""
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout | None:
+        """Where the output lies in the first input's memory, or None if it must be computed.
+
+        `output` has numbers only; `sizes` are those of the named dims, for attributes that hold names.
+        """
         return None
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str] | None:

@@ -42,14 +42,13 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
         self.lock = threading.RLock()
         self.stepping = False  # within a step; read and set by the lock's holder only
 
-    def begin_step(self) -> None:
-        """Raise ExecutorError where this thread is within a step on this state already."""
+    def require_idle(self, what: str) -> None:
+        """Raise ExecutorError within a step, where the lock's holder is the step's own thread."""
         if self.stepping:
             raise ExecutorError(
-                "found a step within a step on the same state, from a signal handler or a kernel; needed one "
-                "at a time.\n  Note the wish there, and act on it after the step."
+                f"found {what} within a step on the same state, from a signal handler or a kernel; needed it "
+                "between steps.\n  Note the wish there, and act on it after the step."
             )
-        self.stepping = True
 
     def admit(self, variables: Mapping[str, Value], seed: int) -> None:
         """Make room for the variables of a graph; those that are here keep their content.
@@ -97,11 +96,7 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
         """
         ready = {name: self._to_device(self._fitting(self._known(name), c)) for name, c in contents.items()}
         with self.lock:
-            if self.stepping:
-                raise ExecutorError(
-                    "found a write to the state within a step; needed it between steps.\n"
-                    "  Note the wish in the signal handler, and act on it after the step."
-                )
+            self.require_idle("a write")
             for name, array in ready.items():
                 self.arrays[name][...] = array
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from .dims import Shape, Size, bind, product, same_size
-from .errors import DTypeError, ShapeError
+from .errors import DTypeError, ShapeError, explain
+from .origin import here
 
 Kind = Literal["bool", "int", "uint", "float"]
 
@@ -74,7 +75,7 @@ def as_dtype(dtype: object) -> DType:
         with suppress(TypeError, ValueError):
             name = np.dtype(dtype).name  # type: ignore[call-overload]
     if name not in DTYPES:
-        raise DTypeError(f"found the dtype {dtype!r}; needed one of {', '.join(DTYPES)}.")
+        raise DTypeError(explain(f"the dtype {dtype!r}", f"one of {', '.join(DTYPES)}", here()))
     return DTYPES[name]
 
 
@@ -166,7 +167,7 @@ def normalize_axis(axis: object, rank: int) -> int:
     """An axis counted from the front. Raises ShapeError where there is no such axis."""
     if not isinstance(axis, (int, np.integer)) or not -rank <= axis < rank:
         raise ShapeError(
-            f"found axis {axis!r}; needed an integer from {-rank} to {rank - 1} for rank {rank}."
+            explain(f"axis {axis!r}", f"an integer from {-rank} to {rank - 1} for rank {rank}", here())
         )
     return int(axis) % rank
 
@@ -178,5 +179,5 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int) -> tuple[int, ..
     axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
     found = tuple(sorted(normalize_axis(a, rank) for a in axes))
     if len(set(found)) != len(found):
-        raise ShapeError(f"found axes {tuple(axes)} for rank {rank}; needed each axis at most once.")
+        raise ShapeError(explain(f"axes {tuple(axes)} for rank {rank}", "each axis at most once", here()))
     return found

@@ -89,7 +89,7 @@ def prepare(
     def array(slot: Slot) -> Array:
         buffer = slot.buffer
         if buffer.kind == "state":
-            memory, offset = state[str(buffer.owner.node.op.label)], 0
+            memory, offset = state[buffer.variable], 0
             if slot.layout.is_dense and slot.layout.shape == memory.shape:
                 return memory
         else:

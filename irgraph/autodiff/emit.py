@@ -44,8 +44,8 @@ def _apply_one(term: Term, tangent: Value) -> Value:
 
 def _aligned(inner: Labels, outer: Labels) -> bool:
     """Whether a value with the inner labels broadcasts to the outer ones as it is."""
-    tail = outer[len(outer) - len(inner) :]
-    return all(a is b or a.size == 1 for a, b in zip(inner, tail, strict=True))
+    tail = outer[max(0, len(outer) - len(inner)) :]
+    return len(inner) == len(tail) and all(a is b or a.size == 1 for a, b in zip(inner, tail, strict=True))
 
 
 Position = tuple[tuple[int, int] | None, ...]
@@ -111,7 +111,7 @@ def _tiled(parts: Sequence[Part]) -> Value | None:
     pads: list[tuple[Pad, Value]] = []
     for sign, value in parts:
         op = value.node.op
-        if sign < 0 or not isinstance(op, Pad) or any(step != 1 for step in op.steps):
+        if sign < 0 or not isinstance(op, Pad) or op.value != 0 or any(step != 1 for step in op.steps):
             return None
         pads.append((op, value.node.inputs[0]))
     whole = pads[0][0].shape

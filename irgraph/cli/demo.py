@@ -13,6 +13,7 @@ from rich.table import Table
 
 from .. import onnx
 from ..dims import bind
+from ..executor import Function
 from ..extras import MissingExtra, import_extra
 from . import digits
 from .digits import BATCH, Array, Epoch, Examples, Network
@@ -31,7 +32,9 @@ def run(console: Console, out: Path, seed: int, epochs: int, data: Path | None) 
     import_extra("matplotlib.figure", "demo", "draw the training curve")
     out.mkdir(parents=True, exist_ok=True)
     seen, held_out = digits.split(digits.load(data), seed)
-    console.print(f"{len(seen)} handwritten digits of 8x8 to learn from, {len(held_out)} held out (seed {seed})")
+    console.print(
+        f"{len(seen)} handwritten digits of 8x8 to learn from, {len(held_out)} held out (seed {seed})"
+    )
     compiling = time.perf_counter()
     network = digits.build(seed)
     compiled = time.perf_counter() - compiling
@@ -39,10 +42,11 @@ def run(console: Console, out: Path, seed: int, epochs: int, data: Path | None) 
     console.print(_summary(network, history, compiled))
     agrees = _export(console, network, held_out, out / "digits.onnx")
     _draw(history, out / "training.png")
-    (out / "step.txt").write_text(f"{network.step.graph}\n", encoding="utf-8")
+    (out / "step.txt").write_text(str(network.step.graph).rstrip() + "\n", encoding="utf-8")
     reached = history[-1].accuracy >= TARGET
     if not reached:
-        console.print(f"accuracy {_percent(history[-1].accuracy)} is below {TARGET:.0%}: more epochs may help", style="red")
+        found = _percent(history[-1].accuracy)
+        console.print(f"{found} is below {100 * TARGET:g} %; more epochs may help", style="red")
     _show_files(console, out, time.perf_counter() - started)
     return reached and agrees
 
@@ -110,7 +114,7 @@ def _summary(network: Network, history: list[Epoch], compiled: float) -> Table:
     return table
 
 
-def _ops(function: digits.Function) -> int:
+def _ops(function: Function) -> int:
     """The nodes of the lowered graph that compute something."""
     return sum(not node.op.source for node in function.program.graph.nodes)
 

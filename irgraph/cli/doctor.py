@@ -37,19 +37,26 @@ def run(console: Console) -> bool:
     _section(console, "extras", _extras())
     works = any(executor.name == "numpy" and executor.works for executor in executors)
     if not works:
-        console.print("\nThe default executor does not work. Install irgraph anew: pip install irgraph", style="red")
+        console.print(
+            "\nThe default executor does not work. Install irgraph anew: pip install irgraph", style="red"
+        )
     return works
 
 
 def _state(found: Found) -> Text:
-    return Text.assemble(("works", "green") if found.works else ("unavailable", "yellow"), f"  {found.detail}")
+    return Text.assemble(
+        ("works", "green") if found.works else ("unavailable", "yellow"), f"  {found.detail}"
+    )
 
 
 def _extras() -> dict[str, Text]:
     rows = {}
     for extra in machine.extras():
         if extra.missing:
-            text = ("missing", "yellow"), f"  {', '.join(extra.missing)}\n{extra.brings}\n{pip_command(extra.name)}"
+            text = (
+                ("missing", "yellow"),
+                f"  {', '.join(extra.missing)}\n{extra.brings}\n{pip_command(extra.name)}",
+            )
         else:
             text = ("installed", "green"), f"  {', '.join(extra.packages)}"
         rows[extra.name] = Text.assemble(*text)

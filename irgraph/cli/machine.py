@@ -56,7 +56,11 @@ def _pools() -> str:
         pools = import_module("threadpoolctl").threadpool_info()
     except Exception:
         return ""
-    found = [f"{p['num_threads']} ({p['internal_api']} {p.get('version') or ''})" for p in pools if p["user_api"] == "blas"]
+    found = [
+        f"{p['num_threads']} ({p['internal_api']} {p.get('version') or ''})"
+        for p in pools
+        if p["user_api"] == "blas"
+    ]
     return ", ".join(dict.fromkeys(found)).replace(" )", ")")
 
 
@@ -102,7 +106,9 @@ def devices() -> list[Found]:
         return [Found("CUDA", False, "no NVIDIA driver (libcuda) on this machine")]
     status = driver.cuInit(0)
     if status != 0:
-        return [Found("CUDA", False, f"the NVIDIA driver is there, but cuInit fails with CUDA error {status}")]
+        return [
+            Found("CUDA", False, f"the NVIDIA driver is there, but cuInit fails with CUDA error {status}")
+        ]
     return [*_cuda_devices(driver), _cupy()]
 
 

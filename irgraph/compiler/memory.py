@@ -108,7 +108,7 @@ class _Placing:
         if not inputs or node.op.elementwise:
             return False
         (out, *_) = node.outputs
-        layout = node.op.view(inputs[0].layout, self.bound(out.type)[2])
+        layout = node.op.view(inputs[0].layout, self.bound(out.type)[2], self.sizes)
         if layout is None:
             return False
         source = inputs[0].buffer

@@ -32,6 +32,11 @@ class Buffer:
         self.last = last
         self.offset = -1
 
+    @property
+    def variable(self) -> str:
+        """The name of the state variable that a buffer of kind "state" is."""
+        return str(self.owner.node.op.label)
+
 
 class Slot(NamedTuple):
     """Where a value lies: a buffer, and its layout there in elements of its dtype."""

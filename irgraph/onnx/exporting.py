@@ -40,7 +40,8 @@ def to_model(
     It has the graph as it was built: inputs, outputs and named values keep their names, named dims
     become symbolic dims, parameters become initializers with what the state holds now, and each node has
     the user's line in its metadata (`irgraph.origin`). A function brings its state; a graph or values
-    with parameters need one. `metadata` goes into the model's properties.
+    with parameters need one. `metadata` goes into the model's properties. One difference is left: an
+    index below 0 is an error here, and in ONNX counts from the end.
 
     Raises ExportError for a graph that updates state, an op without ONNX form, a dtype that an ONNX op
     does not take, or an opset that is too low.
@@ -69,13 +70,17 @@ def resolve(model: Model, state: State | None) -> tuple[Graph, State | None]:
     if isinstance(model, Function):
         if state is not None and state is not model.state:
             raise ExportError(
-                explain("a function and another state", "one state", do="Pass function.graph with that state.")
+                explain(
+                    "a function and another state", "one state", do="Pass function.graph with that state."
+                )
             )
         return model.graph, model.state
     if isinstance(model, Graph):
         return model, state
     values = flatten(model, "the model to export")
-    return Graph({str(k): v for k, v in model.items()} if isinstance(model, Mapping) else name_outputs(values)), state
+    return Graph(
+        {str(k): v for k, v in model.items()} if isinstance(model, Mapping) else name_outputs(values)
+    ), state
 
 
 def _require_no_updates(graph: Graph) -> None:
@@ -116,7 +121,9 @@ def _parameters(graph: Graph, state: State | None) -> dict[Value, Array]:
         contents[value] = state[name]
     nbytes = sum(array.nbytes for array in contents.values())
     if nbytes > SIZE_LIMIT:
-        raise ExportError(explain(f"{nbytes:,} bytes of parameters", "at most 2 GiB, the limit of one ONNX file"))
+        raise ExportError(
+            explain(f"{nbytes:,} bytes of parameters", "at most 2 GiB, the limit of one ONNX file")
+        )
     return contents
 
 
@@ -202,7 +209,7 @@ class _Walk:
         for value, id in zip(node.outputs, ids, strict=True):
             name = node.name if node.name is None or len(ids) == 1 else f"{node.name}.{value.index}"
             if name and (id in self.fixed or id in self.wishes):
-                id = self.writer.node("Identity", id)
+                id = self.writer.copy(id)
             if name:
                 self.wishes[id] = name
             elif id not in self.fixed and id not in self.types and id not in self.writer.constants:
@@ -215,6 +222,6 @@ class _Walk:
         if self.fixed.get(id) == name:
             return  # an input or parameter that is an output under its own name
         if id in self.fixed or id in self.writer.constants:
-            self.writer.current = value.node.with_inputs(value.node.inputs)
-            id = self.writer.output_copy(id)
+            self.writer.current, self.writer.scope = value.node, ""
+            id = self.writer.copy(id)
         self.fixed[id] = name

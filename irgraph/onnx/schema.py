@@ -43,7 +43,9 @@ def result_dtype(op_type: str, dtypes: Sequence[DType | None], opset: int) -> DT
         formal = schema.inputs[min(position, len(schema.inputs) - 1)]
         wanted = found.setdefault(formal.type_str, dtype)
         if ONNX_NAMES[dtype] not in formal.types or wanted != dtype:
-            raise ExportError(explain(f"{dtype} for {formal.name!r} of ONNX's {op_type}", _accepted(formal.types)))
+            raise ExportError(
+                explain(f"{dtype} for {formal.name!r} of ONNX's {op_type}", _accepted(formal.types))
+            )
     output = schema.outputs[0]
     if output.type_str in found:
         return found[output.type_str]

@@ -92,7 +92,9 @@ class SizeWriter:
         """
         top, bottom = self._size(atom.numerator), self._size(atom.denominator)
         if not (_never_negative(atom.numerator) and _never_negative(atom.denominator)):
-            top = self._write.node("Sub", top, self._write.node("Mod", top, bottom, since=10, fmod=0), since=7)
+            top = self._write.node(
+                "Sub", top, self._write.node("Mod", top, bottom, since=10, fmod=0), since=7
+            )
         return self._write.node("Div", top, bottom, since=7)
 
 

@@ -68,6 +68,10 @@ class Writer:
         """Whether the value is written."""
         return value in self._ids
 
+    def copy(self, id: str) -> str:
+        """The same tensor under an id of its own."""
+        return self._write("Identity", (id,), {}, 14, self.dtypes[id], shared=False)
+
     # -------------------------------------------------------------------- the protocol of ops
 
     def read(self, value: Value) -> str:
@@ -75,18 +79,18 @@ class Writer:
         return self._ids[value]
 
     def node(self, op_type: str, /, *inputs: str, since: int = 1, **attributes: Any) -> str:
-        """Write a node with one output and return its id. Raises ExportError for dtypes that it does not take."""
+        """Write a node with one output and return its id. Raises ExportError for dtypes it does not take."""
         dtypes = [self.dtypes[id] if id else None for id in inputs]
         dtype = self._checked_dtype(op_type, dtypes, max(since, self.opset))
         return self._write(op_type, inputs, attributes, since, dtype)
 
     def constant(self, content: object, dtype: DType) -> str:
         """The id of an initializer with this content; equal ones are shared."""
-        array = np.ascontiguousarray(content, dtype.numpy).reshape(np.shape(content))  # type: ignore[arg-type]
+        array = np.array(content, dtype.numpy, order="C")
         key = (dtype, array.shape, array.tobytes())
         if key not in self._written:
             id = self._written[key] = self._new_id(dtype, "constant")
-            self.constants[id] = array.copy()
+            self.constants[id] = array
         return self._written[key]
 
     def sizes(self, shape: Shape) -> str:
@@ -109,10 +113,20 @@ class Writer:
             raise ExportError(f"{self.current.op.name}: {error}\n  At {at}: {at.source}") from None
 
     def _write(
-        self, op_type: str, inputs: tuple[str, ...], attributes: dict[str, Any], since: int, dtype: DType
+        self,
+        op_type: str,
+        inputs: tuple[str, ...],
+        attributes: dict[str, Any],
+        since: int,
+        dtype: DType,
+        shared: bool = True,
     ) -> str:
-        key = (op_type, inputs, tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in attributes.items()))
-        if key in self._written and self.current.name is None:
+        key = (
+            op_type,
+            inputs,
+            tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in attributes.items()),
+        )
+        if shared and key in self._written and self.current.name is None:
             return self._written[key]
         id = self._written[key] = self._new_id(dtype, f"{self.scope}{self.current.op.name}/{op_type}")
         self.records.append(Record(op_type, inputs, id, attributes, since, self.current))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -31,8 +31,25 @@ class Cast(Op):
         i = labels(outputs[0])
         return [[term(i, i)]]
 
+    def vjp(
+        self, inputs: Sequence[Value], outputs: Sequence[Value], cotangents: Sequence[Value | None]
+    ) -> Sequence[Value | None]:
+        """The cotangent in the input's dtype: terms say nothing of dtypes."""
+        return [_in_dtype(cotangents[0], inputs[0].dtype)]
+
+    def jvp(
+        self, inputs: Sequence[Value], outputs: Sequence[Value], tangents: Sequence[Value | None]
+    ) -> Sequence[Value | None]:
+        """The tangent in the output's dtype."""
+        return [_in_dtype(tangents[0], self.dtype)]
+
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         return [write.cast(write.read(node.inputs[0]), self.dtype)]
+
+
+def _in_dtype(direction: Value | None, dtype: DType) -> Value | None:
+    """A tangent or cotangent in another dtype; integers have none."""
+    return converted(direction, dtype) if direction is not None and dtype.is_float else None
 
 
 @final
@@ -73,7 +90,7 @@ class StopGradient(Op):
     def expand(self, *inputs: Value) -> Sequence[Value]:
         return inputs
 
-    def view(self, input: Layout, output: TensorType) -> Layout:
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout:
         return input
 
 

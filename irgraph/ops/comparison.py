@@ -10,7 +10,7 @@ from ..errors import DTypeError, explain
 from ..local_jacobian import ZERO, Grid, labels
 from ..onnx_writer import OnnxWriter
 from ..op import Op
-from ..types import TensorType, bool_, broadcast_shapes
+from ..types import TensorType, bool_, broadcast_shapes, int32
 from ..value import Node, Value, operator
 from ._build import as_value, operands, require_dtype
 from .arithmetic import sloped
@@ -30,6 +30,14 @@ class _Comparison(Op):
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         return [[ZERO, ZERO]]
 
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        """ONNX orders numbers only."""
+        dtype = int32 if node.inputs[0].dtype == bool_ else node.inputs[0].dtype
+        a, b = (write.cast(write.read(value), dtype) for value in node.inputs)
+        if self.onnx_type is None:
+            return [write.node("Not", write.node("Equal", a, b, since=7))]
+        return [write.node(self.onnx_type, a, b, since=16 if self.onnx_type.endswith("OrEqual") else 9)]
+
 
 @final
 @dataclass(frozen=True)
@@ -48,9 +56,6 @@ class NotEqual(_Comparison):
 
     name: ClassVar[str] = "not_equal"
     commutes: ClassVar[bool] = True
-
-    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        return [write.node("Not", write.node("Equal", *map(write.read, node.inputs)))]
 
 
 @final
@@ -113,7 +118,6 @@ class Where(Op):
 
     name: ClassVar[str] = "where"
     elementwise: ClassVar[bool] = True
-    onnx_type: ClassVar[str | None] = "Where"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         condition, a, b = inputs
@@ -126,6 +130,14 @@ class Where(Op):
         condition, a, b = inputs
         i = labels(outputs[0])
         return [[ZERO, sloped(i, a, condition), sloped(i, b, logical_not(condition))]]
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        """Truth values by And and Or, as runtimes lack that Where."""
+        condition, a, b = map(write.read, node.inputs)
+        if node.outputs[0].dtype != bool_:
+            return [write.node("Where", condition, a, b, since=9)]
+        otherwise = write.node("And", write.node("Not", condition), b, since=7)
+        return [write.node("Or", write.node("And", condition, a, since=7), otherwise, since=7)]
 
 
 def equal(a: Any, b: Any) -> Value:

@@ -46,13 +46,24 @@ class Full(_Constant):
         return (self.type,)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        dtype = self.type.dtype
-        scalar = write.constant(self.number, dtype)
-        for op_type, size in (("Mul", self.times), ("Div", self.over)):
+        dtype, number, times = self.type.dtype, self.number, self.times
+        if isinstance(times, int) and times != 1:
+            number, times = number * times, 1
+        exact = int64 if (times, self.over) != (1, 1) and dtype.is_integer else dtype
+        scalar = write.constant(number, exact)
+        for op_type, size in (("Mul", times), ("Div", self.over)):
             if size != 1:
-                factor = write.node("Reshape", write.sizes((size,)), write.constant(np.zeros(0), int64))
-                scalar = write.node(op_type, scalar, write.cast(factor, dtype))
-        return [write.node("Expand", scalar, write.sizes(self.type.shape)) if self.type.shape else scalar]
+                scalar = write.node(op_type, scalar, write.cast(_onnx_scalar(write, size), exact), since=7)
+        scalar = write.cast(scalar, dtype)
+        if not self.type.shape:
+            return [scalar]
+        return [write.node("Expand", scalar, write.sizes(self.type.shape), since=8)]
+
+
+def _onnx_scalar(write: OnnxWriter, size: Size) -> str:
+    if isinstance(size, int):
+        return write.constant(size, int64)
+    return write.node("Reshape", write.sizes((size,)), write.constant([], int64), since=5)
 
 
 @final
@@ -83,8 +94,8 @@ class Iota(_Constant):
         return (TensorType(self.dtype, (self.size,)),)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        end = write.node("Reshape", write.sizes((self.size,)), write.constant(np.zeros(0), int64))
-        counted = write.node("Range", write.constant(0, int64), end, write.constant(1, int64))
+        end = _onnx_scalar(write, self.size)
+        counted = write.node("Range", write.constant(0, int64), end, write.constant(1, int64), since=11)
         return [write.cast(counted, self.dtype)]
 
 
@@ -94,7 +105,10 @@ def constant(content: Any, dtype: object = None) -> Value:
     >>> constant([[1.0, 2.0]])
     <a result of constant : float32[1, 2]>
     """
-    array = np.asarray(content)
+    try:
+        array = np.asarray(content)
+    except ValueError:  # ragged
+        array = np.empty((), object)
     if dtype is None and array.dtype == np.float64 and not isinstance(content, (np.ndarray, np.generic)):
         dtype = float32
     if array.dtype == object:

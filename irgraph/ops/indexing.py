@@ -6,9 +6,11 @@ which they expand, rely on that. One check serves all uses of an index.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
+
+import numpy as np
 
 from ..dims import Shape, Size, as_shape, product, same_size
 from ..errors import ShapeError, explain
@@ -16,6 +18,7 @@ from ..layout import Layout
 from ..local_jacobian import ZERO, Grid, Labels, Pick, Terms, labels, term
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
+from ..origin import here
 from ..types import DType, TensorType, as_dtype, int64, normalize_axis
 from ..value import Node, Value
 from ._build import as_value, require_dtype
@@ -43,7 +46,6 @@ class CheckIndex(Op):
     name: ClassVar[str] = "check_index"
     checks: ClassVar[bool] = True
     size: Size
-    onnx_type: ClassVar[str | None] = "Identity"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         _require_index(inputs[0])
@@ -55,8 +57,22 @@ class CheckIndex(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         return Cost(0, inputs[0].nbytes)
 
-    def view(self, input: Layout, output: TensorType) -> Layout:
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout:
         return input
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        """Nothing: ONNX's ops check their indices, though they read negative ones from the end."""
+        return [write.read(node.inputs[0])]
+
+
+def _onnx_index(write: OnnxWriter, index: Value) -> str:
+    """Indices of the one dtype that all ONNX ops take."""
+    return write.cast(write.read(index), int64)
+
+
+def _onnx_column(write: OnnxWriter, index: Value) -> str:
+    """Indices as tuples of one."""
+    return write.node("Unsqueeze", _onnx_index(write, index), write.constant([-1], int64), since=13)
 
 
 @final
@@ -77,7 +93,8 @@ class Take(Op):
         return [[pick_terms(x, index, self.axis, 0), ZERO]]
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        return [write.node("Gather", *map(write.read, node.inputs), axis=self.axis)]
+        x, index = node.inputs
+        return [write.node("Gather", write.read(x), _onnx_index(write, index), axis=self.axis)]
 
 
 @final
@@ -91,6 +108,7 @@ class AddAt(Op):
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         updates, index = inputs
         _require_index(index)
+        _require_picked(updates, index, 0, 0)
         return (updates.with_shape((self.size, *updates.shape[index.rank :])),)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
@@ -99,8 +117,8 @@ class AddAt(Op):
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         updates, index = node.inputs
         (out,) = node.outputs
-        blank = write.node("Expand", write.constant(0, out.dtype), write.sizes(out.shape))
-        column = write.node("Unsqueeze", write.cast(write.read(index), int64), write.constant([-1], int64), since=13)
+        blank = write.node("Expand", write.constant(0, out.dtype), write.sizes(out.shape), since=8)
+        column = _onnx_column(write, index)
         return [write.node("ScatterND", blank, column, write.read(updates), since=16, reduction="add")]
 
 
@@ -138,9 +156,13 @@ class Gather(Op):
         return (transpose(taken, back) if moved else taken,)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str] | None:
-        if self.batch_dims:
+        x, index = node.inputs
+        if self.batch_dims == 0:
+            return [write.node("Gather", write.read(x), _onnx_index(write, index), axis=self.axis)]
+        if self.batch_dims != self.axis:
             return None
-        return [write.node("Gather", *map(write.read, node.inputs), axis=self.axis)]
+        column = _onnx_column(write, index)
+        return [write.node("GatherND", write.read(x), column, since=12, batch_dims=self.batch_dims)]
 
 
 @final
@@ -157,12 +179,8 @@ class ScatterAdd(Op):
         updates, index = inputs
         _require_index(index)
         _require_batch(updates.shape, index.shape, self.batch_dims)
+        _require_picked(updates, index, self.axis, self.batch_dims)
         after = self.axis + index.rank - self.batch_dims
-        at = updates.shape[self.axis : after]
-        if len(at) != index.rank - self.batch_dims or any(
-            same_size(a, b) is None for a, b in zip(at, index.shape[self.batch_dims :], strict=True)
-        ):
-            raise ShapeError(explain(f"updates {updates} and index {index}", "the index's axes among the updates'"))
         return (updates.with_shape((*updates.shape[: self.axis], self.size, *updates.shape[after:])),)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
@@ -185,6 +203,14 @@ class ScatterAdd(Op):
 def _require_batch(x: Shape, index: Shape, batch_dims: int) -> None:
     if any(same_size(a, b) is None for a, b in zip(x[:batch_dims], index[:batch_dims], strict=True)):
         raise ShapeError(explain(f"shapes {x} and {index}", f"the same first {batch_dims} sizes"))
+
+
+def _require_picked(updates: TensorType, index: TensorType, axis: int, batch_dims: int) -> None:
+    """Raise ShapeError unless the updates have the index's axes from `axis` on."""
+    picked = index.shape[batch_dims:]
+    at = updates.shape[axis : axis + len(picked)]
+    if len(at) != len(picked) or any(same_size(a, b) is None for a, b in zip(at, picked, strict=True)):
+        raise ShapeError(explain(f"updates {updates} and index {index}", "the index's axes among the updates'"))
 
 
 def _flat_index(index: Value, size: Size, batch_dims: int) -> Value:
@@ -213,9 +239,11 @@ class OneHot(Op):
         return [[ZERO]]
 
     def expand(self, *inputs: Value) -> Sequence[Value]:
-        index = CheckIndex(self.size)(inputs[0])
         from .comparison import equal
 
+        index = CheckIndex(self.size)(inputs[0])
+        if not isinstance(self.size, int) or self.size - 1 > np.iinfo(index.dtype.numpy).max:
+            index = index.astype(int64)  # more classes than its dtype can count
         return (equal(expand_dims(index, -1), arange(self.size, index.dtype)).astype(self.dtype),)
 
 
@@ -231,8 +259,7 @@ def gather(x: Any, index: Any, axis: int = 0, batch_dims: int = 0) -> Value:
     """
     x, index = as_value(x), as_value(index)
     at = normalize_axis(axis, x.ndim)
-    if not 0 <= batch_dims <= min(at, index.ndim):
-        raise ShapeError(explain(f"batch_dims {batch_dims}", f"0 to {min(at, index.ndim)} for axis {at}"))
+    _check_batch_dims(batch_dims, at, index)
     return Gather(at, batch_dims)(x, index)
 
 
@@ -244,7 +271,15 @@ def scatter_add(updates: Any, index: Any, size: Size | str, axis: int = 0, batch
     array([2., 0., 4., 0.], dtype=float32)
     """
     updates, index = as_value(updates), as_value(index)
-    return ScatterAdd(normalize_axis(axis, updates.ndim), as_shape(size)[0], batch_dims)(updates, index)
+    at = normalize_axis(axis, updates.ndim)
+    _check_batch_dims(batch_dims, at, index)
+    return ScatterAdd(at, as_shape(size)[0], batch_dims)(updates, index)
+
+
+def _check_batch_dims(batch_dims: int, axis: int, index: Value) -> None:
+    most = min(axis, index.ndim)
+    if not 0 <= batch_dims <= most:
+        raise ShapeError(explain(f"batch_dims {batch_dims}", f"0 to {most} for axis {axis}", here()))
 
 
 def one_hot(index: Any, size: Size | str, dtype: object = "float32") -> Value:

@@ -10,6 +10,7 @@ from ..dims import same_size
 from ..errors import DTypeError, ShapeError, explain
 from ..local_jacobian import Grid, Label, Labels, labels, term
 from ..op import Cost, Op
+from ..origin import here
 from ..types import TensorType, bool_, broadcast_shapes
 from ..value import Value, operator
 from ._build import operands, require_dtype
@@ -62,7 +63,7 @@ def matmul(a: Any, b: Any) -> Value:
     a, b = operands("matmul", a, b)
     for value in (a, b):
         if value.ndim == 0:
-            raise ShapeError(explain(f"matmul of the scalar {value!r}", "at least one axis", do="Use *."))
+            raise ShapeError(explain(f"matmul of the scalar {value!r}", "at least one axis", here(), "Use *."))
     left = reshape(a, (1, *a.shape)) if a.ndim == 1 else a
     right = reshape(b, (*b.shape, 1)) if b.ndim == 1 else b
     result = Matmul()(left, right)

@@ -59,7 +59,9 @@ def _stream(name: str) -> tuple[Value, Value]:
 
 
 def _words(stream: tuple[Value, Value], name: str, shape: Shape, bits: int) -> Value:
-    return Philox(shape, zlib.crc32(name.encode()), bits)(*stream)
+    """Random words; whatever reads them, if only a gradient, moves the stream on."""
+    key, step = stream
+    return with_update(Philox(shape, zlib.crc32(name.encode()), bits)(key, step), {step: step + 1})
 
 
 def random_uniform(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from ..dims import Size, product
+from ..dims import Size, at_least, product
 from ..errors import ShapeError, explain
 from ..local_jacobian import Coefficient, Grid, labels, term
 from ..onnx_writer import OnnxWriter
@@ -38,9 +38,11 @@ class Reduction(Op):
         return Cost(inputs[0].size, inputs[0].nbytes + outputs[0].nbytes)
 
     def export_as(self, op_type: str, write: OnnxWriter, node: Node, since: int) -> Sequence[str]:
-        axes = write.constant(list(self.axes), int64)
         x = write.read(node.inputs[0])
-        return [write.node(op_type, x, axes, since=since, keepdims=int(self.keepdims), noop_with_empty_axes=1)]
+        if not self.axes:  # which ONNX reads as all axes
+            return [x]
+        axes = write.constant(list(self.axes), int64)
+        return [write.node(op_type, x, axes, since=since, keepdims=int(self.keepdims))]
 
 
 def reduced_shape(x: TensorType, axes: tuple[int, ...], keepdims: bool) -> tuple[Size, ...]:
@@ -48,6 +50,12 @@ def reduced_shape(x: TensorType, axes: tuple[int, ...], keepdims: bool) -> tuple
     return tuple(
         1 if axis in axes else size for axis, size in enumerate(x.shape) if keepdims or axis not in axes
     )
+
+
+def _require_elements(x: TensorType, axes: tuple[int, ...]) -> None:
+    """Raise ShapeError where nothing is there to choose from; named dims are checked when they are bound."""
+    if not all(at_least(x.shape[axis], 1) for axis in axes):
+        raise ShapeError(explain(str(x), "at least one element to choose from"))
 
 
 @final
@@ -98,9 +106,7 @@ class Max(Reduction):
     name: ClassVar[str] = "max"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        empty = [axis for axis in self.axes if inputs[0].shape[axis] == 0]
-        if empty:
-            raise ShapeError(explain(str(inputs[0]), "at least one element to choose from"))
+        _require_elements(inputs[0], self.axes)
         return Reduction.infer(self, *inputs)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
@@ -130,8 +136,7 @@ class Argmax(Op):
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         require_dtype("a dtype of numbers", lambda dtype: dtype != bool_, *inputs)
-        if inputs[0].shape[self.axis] == 0:
-            raise ShapeError(explain(str(inputs[0]), "at least one element to choose from"))
+        _require_elements(inputs[0], (self.axis,))
         return (TensorType(int64, reduced_shape(inputs[0], (self.axis,), self.keepdims)),)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -13,7 +13,7 @@ from ..local_jacobian import Grid, Label, Labels, Ravel, labels, term
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..origin import here
-from ..types import TensorType, broadcast_shapes, format_shape, normalize_axis
+from ..types import TensorType, broadcast_shapes, format_shape, int64, normalize_axis
 from ..value import Node, Value, operator
 from ._build import FREE, as_value
 
@@ -57,11 +57,28 @@ class Reshape(_Rearrangement):
             out += right
         return [[term(Labels(out), Labels(in_), *links)]]
 
-    def view(self, input: Layout, output: TensorType) -> Layout | None:
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout | None:
         return input.reshape(tuple(map(int, output.shape)))  # type: ignore[arg-type]  # bound
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        return [write.node("Reshape", write.read(node.inputs[0]), write.sizes(self.shape), since=14)]
+        x = node.inputs[0]
+        target = _onnx_target(x.shape, self.shape)
+        if target is not None:
+            return [write.node("Reshape", write.read(x), write.constant(target, int64), since=5)]
+        return [write.node("Reshape", write.read(x), write.sizes(self.shape), since=14, allowzero=1)]
+
+
+def _onnx_target(before: Shape, after: Shape) -> list[int] | None:
+    """The shape in integers, where ONNX's 0 (the input's size on the axis) or -1 (what is left) say the rest.
+
+    None where they do not: -1 is worked out by a division, and no other size may be 0 then.
+    """
+    named = [axis for axis, size in enumerate(after) if not isinstance(size, int)]
+    if 0 in after:
+        return None
+    if all(axis < len(before) and before[axis] == after[axis] for axis in named):
+        return [size if isinstance(size, int) else 0 for size in after]
+    return [size if isinstance(size, int) else -1 for size in after] if len(named) == 1 else None
 
 
 def reshape_runs(before: Shape, after: Shape) -> Iterator[tuple[Shape, Shape]]:
@@ -118,7 +135,7 @@ class Transpose(_Rearrangement):
         i = labels(inputs[0])
         return [[term(Labels(i[axis] for axis in self.axes), i)]]
 
-    def view(self, input: Layout, output: TensorType) -> Layout:
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout:
         return input.permute(self.axes)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
@@ -143,11 +160,11 @@ class BroadcastTo(_Rearrangement):
         out = labels(outputs[0])
         return [[term(out, out.against(inputs[0].shape))]]
 
-    def view(self, input: Layout, output: TensorType) -> Layout:
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout:
         return input.broadcast(tuple(map(int, output.shape)))  # type: ignore[arg-type]  # bound
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        return [write.node("Expand", write.read(node.inputs[0]), write.sizes(self.shape))]
+        return [write.node("Expand", write.read(node.inputs[0]), write.sizes(self.shape), since=8)]
 
 
 @operator("reshape")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
 
-from ..dims import Shape, Size, at_least, same_size
-from ..errors import DTypeError, ExportError, ShapeError, explain
+from ..dims import Shape, Size, at_least, bind, same_size
+from ..errors import DTypeError, ShapeError, explain
 from ..layout import Layout
 from ..local_jacobian import Grid, Label, Labels, Terms, labels, term
 from ..local_jacobian import Slice as SliceLink
@@ -49,11 +49,13 @@ class Slice(Op):
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         for size, start, step, count in zip(inputs[0].shape, self.starts, self.steps, self.shape, strict=True):
-            last = start + (count - 1) * step
-            if count != 0 and not (at_least(start, 0) and at_least(last, 0) and at_least(size, start + 1)):
-                raise ShapeError(explain(f"a slice from {start} on an axis of size {size}", "positions inside it"))
-            if count != 0 and not at_least(size, last + 1):
-                raise ShapeError(explain(f"a slice up to {last} on an axis of size {size}", "positions inside it"))
+            if count == 0 or (start, step, count) == (0, 1, size):
+                continue
+            last = start + (count - 1) * step  # what follows holds for a named count of 0, too
+            low, high = (start, last) if step > 0 else (last, start)
+            if not (at_least(count, 0) and at_least(low, 0) and at_least(size, high + 1)):
+                found = f"a slice from {start} to {last} on an axis of size {size}"
+                raise ShapeError(explain(found, "positions inside it"))
         return (inputs[0].with_shape(self.shape),)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
@@ -62,8 +64,8 @@ class Slice(Op):
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         return FREE
 
-    def view(self, input: Layout, output: TensorType) -> Layout:
-        starts, shape = tuple(map(int, self.starts)), tuple(map(int, self.shape))  # type: ignore[arg-type]
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout:
+        starts, shape = (tuple(bind(size, sizes) for size in part) for part in (self.starts, self.shape))
         return input.slice(starts, self.steps, shape)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
@@ -73,18 +75,26 @@ class Slice(Op):
             for axis, full in enumerate(x.shape)
             if (self.starts[axis], self.steps[axis], self.shape[axis]) != (0, 1, full)
         ]
-        steps = [self.steps[axis] for axis in axes]
-        ends = tuple(
-            self.starts[axis] + self.shape[axis] * self.steps[axis]
-            if self.steps[axis] > 0
-            else self.starts[axis] + (self.shape[axis] - 1) * self.steps[axis] - 1
+        if not axes:
+            return [write.read(x)]
+        bounds = [
+            _onnx_bounds(x.shape[axis], self.starts[axis], self.steps[axis], self.shape[axis])
             for axis in axes
-        )
-        # ONNX reads a negative end from the back, so "before the first element" is a very negative one.
-        clear = tuple(np.iinfo(np.int64).min // 2 if isinstance(end, int) and end < 0 else end for end in ends)
-        starts = tuple(self.starts[axis] for axis in axes)
-        where = (write.sizes(starts), write.sizes(clear), write.constant(axes, int64), write.constant(steps, int64))
-        return [write.node("Slice", write.read(x), *where, since=13)]
+        ]
+        starts, ends = map(tuple, zip(*bounds, strict=True))
+        steps = write.constant([self.steps[axis] for axis in axes], int64)
+        where = (write.sizes(starts), write.sizes(ends), write.constant(axes, int64), steps)
+        return [write.node("Slice", write.read(x), *where, since=10)]
+
+
+def _onnx_bounds(full: Size, start: Size, step: int, count: Size) -> tuple[Size, Size]:
+    """Start and end of a slice. ONNX counts a negative end from the back, so backwards the end is written
+    that way: "before the first element" would be read as the last."""
+    if count == 0:
+        return 0, 0
+    if step > 0:
+        return start, start + count * step
+    return start, start + (count - 1) * step - 1 - full
 
 
 @final
@@ -107,15 +117,43 @@ class Pad(Op):
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x = node.inputs[0]
-        if any(step != 1 for step in self.steps):
-            raise ExportError(
-                explain("a pad with gaps, the gradient of a slice with steps", "steps of 1", node.origin)
-            )
+        inner, starts, extents = self._spread(write, x)
         after = tuple(
-            full - start - size for full, start, size in zip(self.shape, self.starts, x.shape, strict=True)
+            full - start - extent for full, start, extent in zip(self.shape, starts, extents, strict=True)
         )
-        pads = write.sizes((*self.starts, *after))
-        return [write.node("Pad", write.read(x), pads, write.constant(self.value, x.dtype), since=13)]
+        pads = write.sizes((*starts, *after))
+        return [write.node("Pad", inner, pads, write.constant(self.value, x.dtype), since=13)]
+
+    def _spread(self, write: OnnxWriter, x: Value) -> tuple[str, list[Size], list[Size]]:
+        """`x` with the gaps in it, where it starts, and its sizes.
+
+        ONNX pads at the ends only. So an axis is flipped where the step is negative; a new axis of size 1
+        after it is padded to |step|; and both become one. The gap after the last element is cut off, by
+        padding less than nothing where it does not fit.
+        """
+        starts, inner = list(self.starts), write.read(x)
+        several = [axis for axis, size in enumerate(x.shape) if size != 1]  # where the step matters
+        flipped = [axis for axis in several if self.steps[axis] < 0]
+        gaps = [axis for axis in several if abs(self.steps[axis]) > 1]
+        if flipped:
+            for axis in flipped:
+                starts[axis] = starts[axis] + (x.shape[axis] - 1) * self.steps[axis]
+            ends = write.constant([np.iinfo(np.int64).min] * len(flipped), int64)
+            minus_one, at = write.constant([-1] * len(flipped), int64), write.constant(flipped, int64)
+            inner = write.node("Slice", inner, minus_one, ends, at, minus_one, since=10)
+        if not gaps:
+            return inner, starts, list(x.shape)
+        new = [axis + n + 1 for n, axis in enumerate(gaps)]
+        inner = write.node("Unsqueeze", inner, write.constant(new, int64), since=13)
+        after = [0] * (x.ndim + len(gaps))
+        extents = list(x.shape)
+        for axis, added in zip(gaps, new, strict=True):
+            after[added] = abs(self.steps[axis]) - 1
+            extents[axis] = x.shape[axis] * abs(self.steps[axis])
+        widths = write.constant([0] * len(after) + after, int64)
+        inner = write.node("Pad", inner, widths, write.constant(self.value, x.dtype), since=13)
+        inner = write.node("Reshape", inner, write.sizes(tuple(extents)), since=14, allowzero=1)
+        return inner, starts, extents
 
 
 @final
@@ -128,6 +166,8 @@ class Concatenate(Op):
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         first = inputs[0]
+        if any(type.dtype != first.dtype for type in inputs):
+            raise DTypeError(explain(" and ".join(map(str, inputs)), "one dtype", do="Cast one of them."))
         shape = list(first.shape)
         for type in inputs[1:]:
             if type.rank != first.rank:
@@ -255,12 +295,12 @@ def _position(index: int, size: Size) -> Size:
 
 def _resolve(entry: slice, size: Size) -> tuple[Size, int, Size]:
     """Start, step and count of a slice; exact for integers, by dim arithmetic for named sizes."""
-    if isinstance(size, int):
-        start, stop, step = entry.indices(size)
-        return start, step, len(range(start, stop, step))
     step = 1 if entry.step is None else int(entry.step)
     if step == 0:
         raise ShapeError(explain("a slice step of 0", "any other step", here()))
+    if isinstance(size, int):
+        start, stop, step = entry.indices(size)
+        return start, step, len(range(start, stop, step))
 
     def bound(written: int | None, default: Size) -> Size:
         return default if written is None else size + written if written < 0 else int(written)

@@ -11,6 +11,7 @@ from ..errors import DTypeError, ShapeError, explain
 from ..local_jacobian import ZERO, Grid, Pick, labels, term
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
+from ..origin import here
 from ..types import TensorType, float32, format_shape, normalize_axis
 from ..value import Node, Value
 from ._build import as_value, require_float
@@ -185,7 +186,7 @@ def softmax_cross_entropy(logits: Any, target: Any) -> Value:
     """
     x = _as_float(logits)
     if x.ndim == 0:
-        raise ShapeError(explain(f"the logits {x!r}", "a last axis of classes"))
+        raise ShapeError(explain(f"the logits {x!r}", "a last axis of classes", here()))
     return SoftmaxCrossEntropy()(x, as_value(target))
 
 

@@ -39,7 +39,7 @@ class WithUpdate(Op):
         """The updates were collected before; what is left is the value."""
         return (inputs[0],)
 
-    def view(self, input: Layout, output: TensorType) -> Layout:
+    def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout:
         return input
 
 

@@ -10,6 +10,7 @@ from ..graph import Update
 from ..ops.elementary import exp, sqrt
 from ..ops.sources import state
 from ..origin import here
+from ..types import DType
 from ..value import Value
 from .optimizer import Optimizer, slot
 
@@ -48,17 +49,22 @@ class Adam(Optimizer):
         step = state(STEP, dtype="int64")
         count = step + 1
         found: list[Update] = [(step, count)]
-        time = count.astype("float64")  # in float32, 1 - 0.999 has only three digits
-        correction1, correction2 = 1 - _power(self.beta1, time), sqrt(1 - _power(self.beta2, time))
+        shared = {dtype: self._shared(count, rate, dtype) for dtype in {p.dtype: None for p in parameters}}
         for parameter, gradient in zip(parameters, gradients, strict=True):
+            size, root = shared[parameter.dtype]
             mean, square = slot(parameter, "mean"), slot(parameter, "square")
             new_mean = mean * self.beta1 + gradient * (1 - self.beta1)
             new_square = square * self.beta2 + gradient * gradient * (1 - self.beta2)
-            size = rate.astype(parameter.dtype) / correction1.astype(parameter.dtype)
-            scale = sqrt(new_square) / correction2.astype(parameter.dtype) + self.epsilon
+            scale = sqrt(new_square) / root + self.epsilon
             found += [(mean, new_mean), (square, new_square)]
             found.append((parameter, parameter - new_mean * size / scale))
         return found
+
+    def _shared(self, count: Value, rate: Value, dtype: DType) -> tuple[Value, Value]:
+        """What all parameters of a dtype share: rate / (1 - β₁ᵗ) and √(1 - β₂ᵗ)."""
+        time = count.astype("float64")  # in float32, 1 - 0.999 has only three digits
+        size = rate.astype(dtype) / (1 - _power(self.beta1, time)).astype(dtype)
+        return size, sqrt(1 - _power(self.beta2, time)).astype(dtype)
 
 
 def _power(base: float, exponent: Value) -> Value:

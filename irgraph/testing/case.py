@@ -143,10 +143,11 @@ class Case:
         """The inputs that derivatives are checked towards."""
         return tuple(n for n, arg in self.inputs.items() if arg.differentiable and arg.dtype is None)
 
-    def values(self, dtype: str = "float32", named: bool = False) -> dict[str, Value]:
-        """New input values; `named` keeps the names in their shapes."""
+    def values(self, dtype: str | None = None, named: bool = False) -> dict[str, Value]:
+        """New input values of a float dtype, by default the first; `named` keeps the names in their shapes."""
+        float_dtype = dtype or self.dtypes[0]
         return {
-            name: input(name, arg.shape if named else arg.bound(self.sizes), arg.named_dtype(dtype))
+            name: input(name, arg.shape if named else arg.bound(self.sizes), arg.named_dtype(float_dtype))
             for name, arg in self.inputs.items()
         }
 
@@ -155,7 +156,7 @@ class Case:
         built = self.build(*[values[name] for name in self.inputs])
         return [built] if isinstance(built, Value) else list(built)
 
-    def build_graph(self, dtype: str = "float32", named: bool = False) -> Graph:
+    def build_graph(self, dtype: str | None = None, named: bool = False) -> Graph:
         """The graph of the case, with outputs `y0`, `y1`, …; `named` keeps the names in the shapes."""
         results = self.results(self.values(dtype, named))
         return Graph({f"y{n}": value for n, value in enumerate(results)})
@@ -165,13 +166,13 @@ class Case:
         return next(node for node in reversed(graph.nodes) if node.op.name == self.op)
 
     def sample(
-        self, rng: np.random.Generator, dtype: str = "float32", sizes: Mapping[str, int] | None = None
+        self, rng: np.random.Generator, dtype: str | None = None, sizes: Mapping[str, int] | None = None
     ) -> dict[str, Array]:
         """Arrays to feed, by name; `sizes` are for the names in the shapes."""
         bound = {**self.sizes, **(sizes or {})}
         drawn: dict[str, Array] = {}
         for name, arg in self.inputs.items():
-            wanted = as_dtype(arg.named_dtype(dtype)).numpy
+            wanted = as_dtype(arg.named_dtype(dtype or self.dtypes[0])).numpy
             drawn[name] = np.asarray(arg.draw(rng, arg.bound(bound))).astype(wanted)
         return drawn
 

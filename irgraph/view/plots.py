@@ -46,7 +46,13 @@ def _draw_losses(axes: Axes, losses: np.ndarray) -> None:
     if window > 1:
         smooth = np.convolve(losses, np.full(window, 1 / window), "valid")
         first = window // 2  # each mean stands at the middle of its steps
-        axes.plot(steps[first : first + len(smooth)], smooth, color=SMOOTH, linewidth=1.8, label=f"mean of {window} steps")
+        axes.plot(
+            steps[first : first + len(smooth)],
+            smooth,
+            color=SMOOTH,
+            linewidth=1.8,
+            label=f"mean of {window} steps",
+        )
     axes.set_yscale("log")
     axes.set_ylabel("training loss")
     axes.legend(frameon=False, loc="upper right")

@@ -32,7 +32,7 @@ def _reductions() -> list[Case]:
                     )
                 )
         cases.append(case(name, "scalar", build, oracle, x=real()))
-        cases.append(case(name, "integers", build, oracle, x=whole("n", 3)))
+        cases.append(case(name, "integers", build, oracle, x=whole("n", 3)).only("float32"))
         cases.append(case(name, "empty", lambda x, f=build: f(x, 1), lambda x, f=oracle: f(x, axis=1), x=real(0, 3)))
     return cases
 

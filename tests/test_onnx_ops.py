@@ -1,0 +1,79 @@
+"""Every op exported and run by ONNX Runtime, against NumPy and SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from irgraph import compile, grad
+from irgraph.graph import Graph
+from irgraph.onnx import replay, to_model
+from irgraph.onnx.comparing import TOLERANCES, difference
+from irgraph.onnx.saving import check_model
+from irgraph.state import State
+from irgraph.testing import CASES, Case
+
+EXPORTED = [case for case in CASES if case.op not in ("philox", "with_update") and case.oracle is not None]
+
+
+def sizes_to_try(case: Case, graph: Graph) -> list[dict[str, int]]:
+    """Two sizes for the names in the case's shapes, as far as the graph's guards allow."""
+    larger = {name: 6 + position for position, name in enumerate(sorted(case.names))}
+    guards = [guard for node in graph.nodes for guard in node.guards]
+    sizes = [{name: case.sizes[name] for name in case.names}, larger]
+    return [each for each in sizes if all(guard.holds(each) for guard in guards)]
+
+
+def replayed(case: Case, dtype: str, named: bool) -> None:
+    """Export the case and compare at each size."""
+    graph = case.build_graph(dtype, named)
+    state = State()
+    state.admit(graph.states, seed=0)
+    model = to_model(graph, state)
+    check_model(model)
+    run = replay(model)
+    tried = sizes_to_try(case, graph) if named else [dict(case.sizes)]
+    assert tried
+    for sizes in tried:
+        feeds = case.sample(np.random.default_rng(0), dtype, sizes)
+        found = run(**{name: feeds[name] for name in graph.inputs})
+        for value, result, expected in zip(graph.outputs, found.values(), case.expected(feeds), strict=True):
+            assert result.dtype == value.dtype.numpy
+            assert difference(result.astype(expected.dtype), expected) <= TOLERANCES.get(str(value.dtype), 0)
+
+
+PAIRS = [(case, dtype) for case in EXPORTED for dtype in case.dtypes]
+
+
+@pytest.mark.parametrize(("case", "dtype"), PAIRS, ids=str)
+def test_with_integers_for_all_sizes(case: Case, dtype: str) -> None:
+    replayed(case, dtype, named=False)
+
+
+@pytest.mark.parametrize(("case", "dtype"), [pair for pair in PAIRS if pair[0].names], ids=str)
+def test_with_named_dims_at_two_sizes(case: Case, dtype: str) -> None:
+    replayed(case, dtype, named=True)
+
+
+SMOOTH = [c for c in EXPORTED if c.differentiable and any(y.dtype.is_float for y in c.build_graph().outputs)]
+
+
+@pytest.mark.parametrize("case", SMOOTH, ids=str)
+def test_gradient_with_named_dims(case: Case) -> None:
+    """The gradient of a weighted sum of the results; here the oracle is the NumPy executor."""
+    dtype = case.dtypes[-1]
+    values = case.values(dtype, named=True)
+    results = [value for value in case.results(values) if value.dtype.is_float]
+    weighted = [(value * value * (n + 1.0)).sum() for n, value in enumerate(results)]
+    loss = sum(weighted[1:], weighted[0])
+    wanted = {f"d_{name}": grad(loss, values[name], "zero") for name in case.differentiable}
+    function = compile(wanted)
+    model = to_model(function)
+    check_model(model)
+    run = replay(model)
+    for sizes in sizes_to_try(case, function.graph):
+        feeds = case.sample(np.random.default_rng(0), dtype, sizes)
+        feeds = {name: feeds[name] for name in function.graph.inputs}
+        found, expected = run(**feeds), function(**feeds)
+        for name in wanted:
+            assert difference(found[name], expected[name]) <= TOLERANCES[dtype], name
