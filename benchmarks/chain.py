@@ -56,9 +56,8 @@ def run(options: Options) -> list[Row]:
     met = long <= LIMIT_SECONDS and long <= LIMIT_GROWTH * short
     note = f"{long / short:.1f} x t({SHORT:,}) = {short:.2f} s"
     detail = {"medians": middle}
-    rows.append(
-        Row(f"{what}: {' + '.join(IN_TARGET)}", label, long, target=TARGET, met=met, note=note, detail=detail)
-    )
+    summed = f"{what}: {' + '.join(IN_TARGET)}"
+    rows.append(Row(summed, label, long, target=TARGET, met=met, note=note, detail=detail))
     return rows
 
 

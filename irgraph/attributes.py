@@ -146,7 +146,7 @@ def stated_fields(instance: object) -> dict[str, Any]:
 
 
 @cache
-def _defaults(cls: type) -> list[tuple[str, Any]]:
+def _defaults(cls: type[Any]) -> list[tuple[str, Any]]:
     return [(field.name, field.default) for field in fields(cls)]
 
 

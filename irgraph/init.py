@@ -11,7 +11,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal, cast, final
+from typing import Any, ClassVar, Literal, cast, final
 
 import numpy as np
 
@@ -101,15 +101,13 @@ class Uniform(Initializer):
         return random.uniform(self.low, self.high, cast("tuple[int, ...]", type.shape))
 
 
-@final
-@attribute_class("variance_scaling")
 @dataclass(frozen=True)
-class VarianceScaling(Initializer):
+class _VarianceScaling(Initializer):
     """Variance `scale / fan`, so that activations (fan in) or gradients (fan out) keep their size."""
 
-    scale: float
-    fan: Literal["in", "mean"]
-    distribution: Literal["uniform", "normal"]
+    scale: ClassVar[float]
+    fan: ClassVar[Literal["in", "mean"]]
+    distribution: ClassVar[Literal["uniform", "normal"]]
 
     def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
         shape = cast("tuple[int, ...]", type.shape)
@@ -123,6 +121,42 @@ class VarianceScaling(Initializer):
         if self.distribution == "normal":
             return random.normal(0.0, std, shape)
         return random.uniform(-math.sqrt(3.0) * std, math.sqrt(3.0) * std, shape)
+
+
+@final
+@attribute_class("glorot_uniform")
+@dataclass(frozen=True)
+class GlorotUniform(_VarianceScaling):
+    """Uniform with variance 2 / (in + out)."""
+
+    scale, fan, distribution = 1.0, "mean", "uniform"
+
+
+@final
+@attribute_class("glorot_normal")
+@dataclass(frozen=True)
+class GlorotNormal(_VarianceScaling):
+    """Normal with variance 2 / (in + out)."""
+
+    scale, fan, distribution = 1.0, "mean", "normal"
+
+
+@final
+@attribute_class("he_uniform")
+@dataclass(frozen=True)
+class HeUniform(_VarianceScaling):
+    """Uniform with variance 2 / in."""
+
+    scale, fan, distribution = 2.0, "in", "uniform"
+
+
+@final
+@attribute_class("he_normal")
+@dataclass(frozen=True)
+class HeNormal(_VarianceScaling):
+    """Normal with variance 2 / in."""
+
+    scale, fan, distribution = 2.0, "in", "normal"
 
 
 def zeros() -> Initializer:
@@ -152,22 +186,22 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
 
 def glorot_uniform() -> Initializer:
     """Uniform with variance 2 / (in + out), for a shape (…, in, out). Glorot and Bengio, AISTATS 2010."""
-    return VarianceScaling(1.0, "mean", "uniform")
+    return GlorotUniform()
 
 
 def glorot_normal() -> Initializer:
     """Normal with variance 2 / (in + out), for a shape (…, in, out). Glorot and Bengio, AISTATS 2010."""
-    return VarianceScaling(1.0, "mean", "normal")
+    return GlorotNormal()
 
 
 def he_uniform() -> Initializer:
     """Uniform with variance 2 / in, for a shape (…, in, out) before relu. He et al., ICCV 2015."""
-    return VarianceScaling(2.0, "in", "uniform")
+    return HeUniform()
 
 
 def he_normal() -> Initializer:
     """Normal with variance 2 / in, for a shape (…, in, out) before relu. He et al., ICCV 2015."""
-    return VarianceScaling(2.0, "in", "normal")
+    return HeNormal()
 
 
 def as_initializer(init: Initializer | Array | float | None, type: TensorType) -> Initializer:

@@ -71,7 +71,10 @@ def with_value(name: str, index: Any, value: Any) -> dict[str, Any]:
 
 CALLS = {
     "rank": BadCall(
-        {"x": np.ones(4)}, FeedError, ("found shape (4,) for input 'x'", "shape (batch, 4)"), lines=("line of x",)
+        {"x": np.ones(4)},
+        FeedError,
+        ("found shape (4,) for input 'x'", "shape (batch, 4)"),
+        lines=("line of x",),
     ),
     "size": BadCall(
         {"x": np.ones((BATCH, 7))},
@@ -104,10 +107,16 @@ CALLS = {
     "python integers that do not fit": BadCall(
         {"label": [2**63] * 3},
         FeedError,
-        ("found the integer 9223372036854775808 at [0] for input 'label'", "needed int64, from -9223372036854775808"),
+        (
+            "found the integer 9223372036854775808 at [0] for input 'label'",
+            "needed int64, from -9223372036854775808",
+        ),
     ),
     "ragged": BadCall(
-        {"x": [[1.0], [1.0, 2.0]]}, FeedError, ("a list that is no array for input 'x'",), lines=("line of x",)
+        {"x": [[1.0], [1.0, 2.0]]},
+        FeedError,
+        ("a list that is no array for input 'x'",),
+        lines=("line of x",),
     ),
     "missing": BadCall(
         {},
@@ -136,7 +145,11 @@ CALLS = {
     "label negative": BadCall(
         with_value("label", 2, -1),
         FeedError,
-        ("the index -1 at [2] of label", f"needed integers from 0 to {CLASSES - 1}", "ig.losses.softmax_cross"),
+        (
+            "the index -1 at [2] of label",
+            f"needed integers from 0 to {CLASSES - 1}",
+            "ig.losses.softmax_cross",
+        ),
         lines=("line of loss",),
     ),
     "nan fed": BadCall(
@@ -189,7 +202,7 @@ def test_check_covers_what_only_the_updates_need() -> None:
     x = ig.input("x")
     a = ig.state("a", init=1.0)
     f = ig.compile(x, updates=[(a, a / x)], check=True)
-    with pytest.raises(NonFiniteError, match="found inf at .* of a result of divide"):
+    with pytest.raises(NonFiniteError, match=r"found inf at .* of a result of divide"):
         f(x=0.0)
     assert f.state["a"] == 1.0
 
@@ -198,19 +211,19 @@ def test_check_covers_what_only_the_updates_need() -> None:
 
 
 def _shapes() -> None:
-    ig.input("a", (3,)) + ig.input("b", (4,))  # noqa: B018  # here
+    ig.input("a", (3,)) + ig.input("b", (4,))  # here
 
 
 def _names_that_differ() -> None:
-    ig.input("a", ("n", 2)) * ig.input("b", ("m", 2))  # noqa: B018  # here
+    ig.input("a", ("n", 2)) * ig.input("b", ("m", 2))  # here
 
 
 def _dtypes() -> None:
-    ig.input("a", (3,)) + ig.input("b", (3,), "float64")  # noqa: B018  # here
+    ig.input("a", (3,)) + ig.input("b", (3,), "float64")  # here
 
 
 def _matmul() -> None:
-    ig.input("x", ("batch", 3)) @ ig.parameter("w", (4, 5))  # noqa: B018  # here
+    ig.input("x", ("batch", 3)) @ ig.parameter("w", (4, 5))  # here
 
 
 def _column_target() -> None:
@@ -305,24 +318,39 @@ BUILDS: dict[Callable[[], None], tuple[type[IrgraphError], tuple[str, ...]]] = {
     _names_that_differ: (ShapeError, ("multiply: found shapes (n, 2) and (m, 2)", "n meets m")),
     _dtypes: (DTypeError, ("add: found a of float32", "b of float64", "irgraph.cast")),
     _matmul: (ShapeError, ("matmul: found float32[batch, 3] @ float32[4, 5]", "as many columns on the left")),
-    _column_target: (ShapeError, ("shape (n, 1) and a target of shape (n,)", "needed equal shapes", "Reshape")),
-    _column_labels: (ShapeError, ("a target of shape (n, 1)", "needed integer labels of shape (n,)", "Reshape")),
+    _column_target: (
+        ShapeError,
+        ("shape (n, 1) and a target of shape (n,)", "needed equal shapes", "Reshape"),
+    ),
+    _column_labels: (
+        ShapeError,
+        ("a target of shape (n, 1)", "needed integer labels of shape (n,)", "Reshape"),
+    ),
     _parameter_twice: (GraphError, ("the name 'w' used twice", "a name of its own", "Rename one")),
     _input_twice: (GraphError, ("the name 'x' used twice", "a name of its own", "Rename one")),
     _updated_twice: (GraphError, ("two updates of 'w'", "one update for each", "Combine them")),
-    _update_of_no_state: (GraphError, ("an update of <x : float32[2]>", "irgraph.parameter or irgraph.state")),
+    _update_of_no_state: (
+        GraphError,
+        ("an update of <x : float32[2]>", "irgraph.parameter or irgraph.state"),
+    ),
     _update_of_another_type: (GraphError, ("for 'w'", "own type, float32[2]", "Reshape or cast")),
     _update_no_pair: (GraphError, ("the update <w : float32[2]>", "a pair (state variable, new value)")),
     _updates_unwrapped: (GraphError, ("the update <w : float32[2]>", "a pair (state variable, new value)")),
     _loss_no_scalar: (ShapeError, ("the loss <a result of multiply : float32[2]>", "a scalar", ".mean()")),
     _nothing_to_train: (GraphError, ("found 0 parameters", "at least one", "irgraph.parameter")),
-    _unreached_parameter: (NotDifferentiableError, ("wrt <v : float32[]>", "does not depend", "Leave it out")),
+    _unreached_parameter: (
+        NotDifferentiableError,
+        ("wrt <v : float32[]>", "does not depend", "Leave it out"),
+    ),
     _rate: (GraphError, ("a learning rate of -0.1", "at least 0")),
     _momentum: (GraphError, ("momentum 1.0", "0 <= momentum < 1")),
     _beta: (GraphError, ("beta2=1.0", "betas in [0, 1)")),
     _input_named_out: (GraphError, ("an input named 'out'", "another name", "Rename it")),
     _state_of_another_type: (GraphError, ("'w' of type float32[3]", "float32[2], which the state holds")),
-    _named_dim_in_parameter: (ShapeError, ("(n, 2) for parameter 'w'", "integers only", "Write the sizes out")),
+    _named_dim_in_parameter: (
+        ShapeError,
+        ("(n, 2) for parameter 'w'", "integers only", "Write the sizes out"),
+    ),
     _no_value: (DTypeError, ("found 1.0 in outputs", "graph values")),
 }
 
@@ -393,10 +421,15 @@ def test_a_dim_that_no_input_binds() -> None:
 
 
 def test_unknown_executor_lists_the_installed() -> None:
-    with pytest.raises(ExecutorError, match="found executor 'abacus'; needed an installed one: .*numpy"):
+    with pytest.raises(ExecutorError, match=r"found executor 'abacus'; needed an installed one: .*numpy"):
         ig.compile(ig.input("x"), executor="abacus")
 
 
 def test_errors_are_also_of_the_builtin_kind() -> None:
-    kinds = {ShapeError: ValueError, DTypeError: TypeError, FeedError: ValueError, ExecutorError: RuntimeError}
+    kinds = {
+        ShapeError: ValueError,
+        DTypeError: TypeError,
+        FeedError: ValueError,
+        ExecutorError: RuntimeError,
+    }
     assert all(issubclass(ours, builtin) for ours, builtin in kinds.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,8 @@ from irgraph.local_jacobian import (
     Term,
     Terms,
     compose,
-    term,
 )
 from irgraph.ops.cumulative import Cumsum
-from irgraph.ops.reduce import Sum
 from irgraph.types import float64
 
 Array = np.ndarray[Any, Any]

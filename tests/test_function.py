@@ -11,7 +11,7 @@ import pytest
 
 import irgraph as ig
 from irgraph.errors import ExecutorError, FeedError
-from irgraph.executor import CACHED_PLANS
+from irgraph.function import CACHED_PLANS
 
 Array = np.ndarray[Any, Any]
 
@@ -44,7 +44,9 @@ def test_a_feed_is_needed_though_nothing_reads_it() -> None:
     assert (y_out, x_out) == ([1.0], [2.0])
 
 
-@pytest.mark.parametrize("fed", [[1, 2], [1.0, 2.0], (1.0, 2.0), np.array([1.0, 2.0]), np.float32([1, 2])])
+@pytest.mark.parametrize(
+    "fed", [[1, 2], [1.0, 2.0], (1.0, 2.0), np.array([1.0, 2.0]), np.array([1, 2], "float32")]
+)
 def test_feeds_of_the_same_kind_are_cast(fed: Any) -> None:
     result = ig.compile(ig.input("x", ("n",)) * 2.0)(x=fed)
     assert result.dtype == np.float32
@@ -176,7 +178,7 @@ class Gate:
 def in_the_middle(f: ig.Function, x: Array, action: Callable[[], object]) -> None:
     """Make every later step of `f` with feeds like `x` run an action between two kernels."""
     f(x=x)
-    (_, prepared) = f._prepared[(x.shape,)]
+    (_, _, prepared) = f._prepared[(x.shape,)]
     prepared._prepared.compute.insert(0, Gate(action))  # type: ignore[attr-defined]
 
 

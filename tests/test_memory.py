@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import irgraph as ig
-from irgraph.compiler.memory import assign_offsets
+from irgraph.compiler.arena import assign_offsets
 from irgraph.compiler.plan import ALIGNMENT, Buffer, Plan, Slot, aligned
 from irgraph.dims import bind
 
@@ -111,7 +111,9 @@ def byte_range(slot: Slot) -> set[int]:
     if 0 in layout.shape:
         return set()
     offsets = layout.offset + sum(
-        np.multiply.outer(np.arange(n), stride).reshape([-1 if a == axis else 1 for a in range(len(layout.shape))])
+        np.multiply.outer(np.arange(n), stride).reshape(
+            [-1 if a == axis else 1 for a in range(len(layout.shape))]
+        )
         for axis, (n, stride) in enumerate(zip(layout.shape, layout.strides, strict=True))
     )
     return {int(offset) * size for offset in np.unique(offsets)}
@@ -237,7 +239,9 @@ def test_the_formula_is_the_live_bytes(batch: int) -> None:
     predicted = f.memory(batch=batch)
     assert predicted.allocated is None
     assert bind(predicted.formula, {"batch": batch}) == sum(value.nbytes for value in predicted.values)
-    assert 0 <= predicted.live_peak - sum(v.nbytes for v in predicted.values) < ALIGNMENT * len(predicted.values)
+    assert (
+        0 <= predicted.live_peak - sum(v.nbytes for v in predicted.values) < ALIGNMENT * len(predicted.values)
+    )
     f(**feeds(batch))
     measured = f.memory()
     assert measured.allocated == measured.arena == predicted.arena
@@ -258,7 +262,7 @@ def test_a_second_batch_size_reuses_the_program() -> None:
     for batch in (8, 3, 8, 5):
         f(**feeds(batch))
     assert f.program is program
-    assert [plan.sizes["batch"] for plan, _ in f._prepared.values()] == [3, 8, 5]
+    assert [plan.sizes["batch"] for _, plan, _ in f._prepared.values()] == [3, 8, 5]
 
 
 # ----------------------------------------------------------------------------- steady allocation
@@ -301,7 +305,9 @@ def test_a_steady_step_allocates_its_outputs() -> None:
     assert allocated_beyond(lambda: f(x=fed, out=out)) < 64 * 1024
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the resident size from /proc (Linux)")
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="reads the resident size from /proc (Linux)"
+)
 def test_a_thousand_steps_do_not_grow() -> None:
     f, fed = training_step(), feeds(64)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,10 @@ PAIRS: dict[str, tuple[Callable[[], ig.optim.Optimizer], Callable[[], NumpySGD |
     "momentum": (lambda: ig.optim.SGD(0.2, momentum=0.9), lambda: NumpySGD(0.2, 0.9)),
     "nesterov": (lambda: ig.optim.SGD(0.2, 0.9, nesterov=True), lambda: NumpySGD(0.2, 0.9, True)),
     "adam": (lambda: ig.optim.Adam(0.01), lambda: NumpyAdam(0.01)),
-    "adam, other rates": (lambda: ig.optim.Adam(0.01, 0.5, 0.9, 1e-3), lambda: NumpyAdam(0.01, 0.5, 0.9, 1e-3)),
+    "adam, other rates": (
+        lambda: ig.optim.Adam(0.01, 0.5, 0.9, 1e-3),
+        lambda: NumpyAdam(0.01, 0.5, 0.9, 1e-3),
+    ),
     "adam without means": (lambda: ig.optim.Adam(0.01, 0.0, 0.0), lambda: NumpyAdam(0.01, 0.0, 0.0)),
 }
 
@@ -85,7 +89,7 @@ PAIRS: dict[str, tuple[Callable[[], ig.optim.Optimizer], Callable[[], NumpySGD |
 def start(dtype: str) -> Arrays:
     rng = np.random.default_rng(11)
     weights: Arrays = {}
-    for layer, (width, out) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
+    for layer, (width, out) in enumerate(pairwise(SIZES)):
         weights[f"{layer}.w"] = (rng.normal(size=(width, out)) / np.sqrt(width)).astype(dtype)
         weights[f"{layer}.b"] = (rng.normal(size=out) * 0.1).astype(dtype)
     return weights
@@ -188,7 +192,9 @@ def test_the_learning_rate_may_follow_a_schedule_in_the_graph() -> None:
     w = ig.parameter("w", (), "float64")
     loss = ig.input("g", (), "float64") * w
     updates = dict(ig.optim.SGD(0.1).minimize(loss))
-    (rate,) = [v for v in ig.Graph({"": loss}, list(updates.items())).states.values() if v.label == "learning_rate"]
+    (rate,) = [
+        v for v in ig.Graph({"": loss}, list(updates.items())).states.values() if v.label == "learning_rate"
+    ]
     step = ig.compile(loss, updates=updates | {rate: rate * 0.5})
     for expected in (-0.1, -0.15, -0.175):
         step(g=1.0)
@@ -204,5 +210,7 @@ def test_only_what_is_asked_for_is_trained() -> None:
 
 
 def test_slots_are_named_after_their_parameters() -> None:
-    assert {"learning_rate", "0.b/velocity", "2.w/velocity"} <= set(mlp(ig.optim.SGD(0.1, momentum=0.9)).state)
+    assert {"learning_rate", "0.b/velocity", "2.w/velocity"} <= set(
+        mlp(ig.optim.SGD(0.1, momentum=0.9)).state
+    )
     assert {"adam/step", "learning_rate", "2.w/mean", "2.w/square"} <= set(mlp(ig.optim.Adam()).state)

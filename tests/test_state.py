@@ -82,9 +82,19 @@ def test_a_refused_share_adds_nothing() -> None:
         ("w", 1.0, GraphError, "found no state variable 'w'; needed one of: 0.w, 0.b, steps"),
         ("0.b", np.zeros(49), ShapeError, "found shape (49,) for state variable '0.b'; needed shape (50,)"),
         ("0.b", 0.0, ShapeError, "found shape () for state variable '0.b'"),
-        ("0.b", np.zeros(50, "int64"), DTypeError, "found dtype int64 for state variable '0.b'; needed float32"),
+        (
+            "0.b",
+            np.zeros(50, "int64"),
+            DTypeError,
+            "found dtype int64 for state variable '0.b'; needed float32",
+        ),
         ("steps", 1.5, DTypeError, "found dtype float64 for state variable 'steps'; needed int64"),
-        ("steps", 2**63, DTypeError, "found the integer 9223372036854775808 at [] for state variable 'steps'"),
+        (
+            "steps",
+            2**63,
+            DTypeError,
+            "found the integer 9223372036854775808 at [] for state variable 'steps'",
+        ),
     ],
 )
 def test_bad_content_changes_nothing(name: str, content: Any, error: type[IrgraphError], says: str) -> None:
@@ -141,24 +151,3 @@ def test_a_batch_is_a_longer_stretch_of_the_same_stream() -> None:
     f = ig.compile(ig.dropout(x, 0.5, name="drop"), seed=2)
     g = ig.compile(ig.dropout(x, 0.5, name="drop"), seed=2)
     np.testing.assert_array_equal(f(x=np.ones(10)), g(x=np.ones(1000))[:10])
-
-
-# Known answers of Philox4x32-10, from the file kat_vectors of Random123 1.14 (Salmon et al., SC 2011).
-KNOWN = [
-    ((0, 0, 0, 0), (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-    ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-    (
-        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
-        (0xA4093822, 0x299F31D0),
-        "d16cfe09 94fdcceb 5001e420 24126ea1",
-    ),
-]
-
-
-@pytest.mark.parametrize(("counter", "key", "expected"), KNOWN)
-def test_philox_known_answers(counter: tuple[int, ...], key: tuple[int, int], expected: str) -> None:
-    from irgraph_array.indexed import philox_4x32
-
-    words = np.array(counter, "uint64").reshape(4, 1)
-    philox_4x32(np, words, key, np.empty((2, 1), "uint64"))
-    assert " ".join(f"{int(word):08x}" for word in words[:, 0]) == expected

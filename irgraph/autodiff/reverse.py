@@ -37,7 +37,7 @@ def value_and_grad(loss: Value, wrt: Tree, disconnected: Disconnected = "raise")
     >>> from irgraph import input
     >>> x = input("x", (3,))
     >>> value_and_grad((x * x).sum(), [x])
-    (<a result of sum : float32[]>, [<a result of multiply : float32[3]>])
+    (<a result of sum : float32[]>, [<a result of add : float32[3]>])
     """
     if not isinstance(loss, Value) or loss.ndim:
         raise ShapeError(

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from .. import onnx
 from ..dims import bind
-from ..executor import Function
+from ..function import Function
 from ..extras import MissingExtra, import_extra
 from . import digits
 from .digits import BATCH, Array, Epoch, Examples, Network

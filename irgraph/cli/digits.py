@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import init, losses, optim
 from ..errors import IrgraphError, explain
-from ..executor import Function, compile
+from ..function import Function, compile
 from ..extras import import_extra
 from ..ops.elementary import relu
 from ..ops.sources import input, parameter

@@ -1,13 +1,11 @@
 """Binding named dims and placing every value in one arena, before anything runs.
 
 Views share their source's buffer. An elementwise node writes over an input that dies there, where the
-executor's kernel allows it. Offsets come from best fit over lifetimes in time order, with freed
-neighbours merged: O(n log n) for n buffers.
+executor's kernel allows it.
 """
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Callable, Mapping, Sequence
 
 from ..dims import Guard
@@ -16,7 +14,8 @@ from ..layout import Layout
 from ..op import Op
 from ..types import TensorType
 from ..value import Node, Value
-from .plan import Buffer, Plan, Slot, Step, aligned
+from .arena import assign_offsets
+from .plan import Buffer, Plan, Slot, Step
 from .schedule import Schedule
 
 
@@ -143,46 +142,3 @@ class _Placing:
             and buffer.nbytes == nbytes
             and all(other.layout == layout for other in inputs if other.buffer is buffer)
         )
-
-
-def assign_offsets(buffers: Sequence[Buffer]) -> int:
-    """Give every buffer its offset; the size of the arena."""
-    free: list[tuple[int, int]] = []  # (offset, size), sorted, neighbours merged
-    ending: dict[int, list[Buffer]] = {}
-    waiting = sorted({buffer.last for buffer in buffers})
-    for buffer in buffers:
-        ending.setdefault(buffer.last, []).append(buffer)
-    arena = 0
-    done = 0
-    for buffer in sorted(buffers, key=lambda b: b.first):
-        while done < len(waiting) and waiting[done] < buffer.first:
-            for dead in ending[waiting[done]]:
-                _release(free, dead.offset, aligned(dead.nbytes))
-            done += 1
-        size = aligned(buffer.nbytes)
-        best = min((block for block in free if block[1] >= size), key=lambda block: block[1], default=None)
-        if best is not None:
-            free.remove(best)
-            buffer.offset = best[0]
-            if best[1] > size:
-                bisect.insort(free, (best[0] + size, best[1] - size))
-        elif free and free[-1][0] + free[-1][1] == arena:  # grow the last free block
-            buffer.offset = free.pop()[0]
-            arena = buffer.offset + size
-        else:
-            buffer.offset = arena
-            arena += size
-    return arena
-
-
-def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
-    if size == 0:
-        return
-    at = bisect.bisect(free, (offset, 0))
-    if at < len(free) and free[at][0] == offset + size:
-        size += free.pop(at)[1]
-    if at > 0 and free[at - 1][0] + free[at - 1][1] == offset:
-        offset, before = free.pop(at - 1)
-        size += before
-        at -= 1
-    free.insert(at, (offset, size))

@@ -75,15 +75,7 @@ class Plan:
 
     def live_peak(self) -> tuple[int, int]:
         """The most bytes that are live at once, and the position where they are. The arena's lower bound."""
-        change: dict[int, int] = {}
-        for buffer in self.buffers:
-            change[buffer.first] = change.get(buffer.first, 0) + aligned(buffer.nbytes)
-            change[buffer.last + 1] = change.get(buffer.last + 1, 0) - aligned(buffer.nbytes)
-        live, peak = 0, (0, 0)
-        for position in sorted(change):
-            live += change[position]
-            peak = max(peak, (live, position), key=lambda pair: pair[0])
-        return peak
+        return most_live(self.buffers)
 
     def live_at(self, position: int) -> list[Buffer]:
         """The arena's buffers that are live at a position, largest first."""
@@ -94,6 +86,19 @@ class Plan:
 def aligned(nbytes: int) -> int:
     """The bytes that a buffer takes in the arena."""
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
+
+
+def most_live(buffers: Sequence[Buffer]) -> tuple[int, int]:
+    """The most bytes of buffers that are live at once, and the first position where they are."""
+    change: dict[int, int] = {}
+    for buffer in buffers:
+        change[buffer.first] = change.get(buffer.first, 0) + aligned(buffer.nbytes)
+        change[buffer.last + 1] = change.get(buffer.last + 1, 0) - aligned(buffer.nbytes)
+    live, peak = 0, (0, 0)
+    for position in sorted(change):
+        live += change[position]
+        peak = max(peak, (live, position), key=lambda pair: pair[0])
+    return peak
 
 
 def formula(buffers: Sequence[Buffer]) -> Size:

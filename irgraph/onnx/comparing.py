@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dims import bind, names_of
 from ..errors import ExportError, FeedError, ShapeError, explain
-from ..executor import Function, compile
+from ..function import Function, compile
 from ..graph import Graph
 from ..state import State
 from ..types import TensorType

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..autodiff.structure import Tree, flatten
 from ..errors import ExportError, explain
-from ..executor import Function
+from ..function import Function
 from ..graph import Graph, name_outputs
 from ..ops.update import WithUpdate
 from ..origin import carrying

@@ -10,7 +10,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, NamedTuple, final
 
 from .. import init as initializers
 from ..dims import Shape, Size, as_shape
@@ -53,15 +53,24 @@ class Philox(Op):
         return Cost(16 * outputs[0].size, outputs[0].nbytes)
 
 
-def _stream(name: str) -> tuple[Value, Value]:
-    """The key and the step of a stream; the step goes up with each committed run."""
-    return state(f"{name}/key", dtype="int64", init=initializers.seed()), state(f"{name}/step", dtype="int64")
+class _Stream(NamedTuple):
+    """A stream's key, its step, and the step after the next committed run."""
+
+    key: Value
+    step: Value
+    following: Value
 
 
-def _words(stream: tuple[Value, Value], name: str, shape: Shape, bits: int) -> Value:
-    """Random words; whatever reads them, if only a gradient, moves the stream on."""
-    key, step = stream
-    return with_update(Philox(shape, zlib.crc32(name.encode()), bits)(key, step), {step: step + 1})
+def _stream(name: str) -> _Stream:
+    key = state(f"{name}/key", dtype="int64", init=initializers.seed())
+    step = state(f"{name}/step", dtype="int64")
+    return _Stream(key, step, step + 1)
+
+
+def _words(stream: _Stream, name: str, shape: Shape, bits: int) -> Value:
+    """Random words; whatever reads them, if only a gradient does, moves the stream on."""
+    words = Philox(shape, zlib.crc32(name.encode()), bits)(stream.key, stream.step)
+    return with_update(words, {stream.step: stream.following})
 
 
 def random_uniform(
@@ -88,14 +97,12 @@ def random_uniform(
 
 def _unit(shape: Shape, name: str, dtype: Any) -> Value:
     require_float("random numbers", TensorType(dtype, ()))
-    _, step = stream = _stream(name)
+    stream = _stream(name)
     if dtype == float32:
-        unit = _words(stream, name, shape, 24).astype(float32) * 2.0**-24
-    else:
-        high = _words(stream, name, shape, 27).astype(float64)
-        low = _words(stream, f"{name}/low", shape, 26).astype(float64)
-        unit = (high * 2.0**26 + low) * 2.0**-53
-    return with_update(unit, {step: step + 1})
+        return _words(stream, name, shape, 24).astype(float32) * 2.0**-24
+    high = _words(stream, name, shape, 27).astype(float64)
+    low = _words(stream, f"{name}/low", shape, 26).astype(float64)
+    return (high * 2.0**26 + low) * 2.0**-53
 
 
 def random_normal(
@@ -135,6 +142,5 @@ def dropout(x: Any, rate: float, *, name: str) -> Value:
         raise ShapeError(explain(f"a dropout rate of {rate}", "0 <= rate < 1", here()))
     if rate == 0:
         return value
-    _, step = stream = _stream(name)
-    kept = greater_equal(_words(stream, name, value.shape, 24), round(rate * 2**24))
-    return with_update(where(kept, value * (1 / (1 - rate)), 0.0), {step: step + 1})
+    kept = greater_equal(_words(_stream(name), name, value.shape, 24), round(rate * 2**24))
+    return where(kept, value * (1 / (1 - rate)), 0.0)

@@ -299,8 +299,8 @@ def _resolve(entry: slice, size: Size) -> tuple[Size, int, Size]:
     if step == 0:
         raise ShapeError(explain("a slice step of 0", "any other step", here()))
     if isinstance(size, int):
-        start, stop, step = entry.indices(size)
-        return start, step, len(range(start, stop, step))
+        known = range(*entry.indices(size))
+        return known.start, known.step, len(known)
 
     def bound(written: int | None, default: Size) -> Size:
         return default if written is None else size + written if written < 0 else int(written)

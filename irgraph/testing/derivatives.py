@@ -17,7 +17,7 @@ import numpy as np
 
 from ..autodiff.forward import jvp
 from ..autodiff.reverse import vjp
-from ..executor import compile
+from ..function import compile
 from ..ops.sources import input
 from ..types import as_dtype
 from ..value import Value

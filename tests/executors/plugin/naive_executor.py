@@ -113,10 +113,10 @@ class NaivePlan:
                 arrays = [self.array(each) for each in inputs]
                 result = KERNELS[type(node.op)](node.op, slot.layout.shape, plan.sizes, *arrays)
                 self.write(slot, result, f"a result of {node!r}")
-        results = [np.empty(slot.layout.shape, slot.dtype.numpy) for slot in plan.outputs]
-        results = results if out is None else list(out)
-        for result, slot in zip(results, plan.outputs, strict=True):
-            result[...] = self.array(slot)
+        results = [self.array(slot).copy() for slot in plan.outputs]
+        if out is not None:
+            deque(map(np.copyto, out, results), maxlen=0)
+            results = list(out)
         copies = [(self.array(target), self.array(source)) for target, source in plan.copies]
         deque(starmap(np.copyto, copies), maxlen=0)  # in one native call, where no signal handler runs
         return results

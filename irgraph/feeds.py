@@ -1,0 +1,123 @@
+"""What may be fed to a compiled graph, and which sizes it gives to the named dims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .dims import Dim
+from .dims import bind as bind_size
+from .errors import FeedError, explain
+from .state import misfit
+from .types import TensorType, format_shape
+from .value import Value
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One input, and what may be fed to it."""
+
+    name: str
+    type: TensorType
+    origin: object
+    dtype: np.dtype[Any]
+
+    def array(self, fed: Any) -> np.ndarray[Any, Any]:
+        """The fed value as an array of the right kind and rank."""
+        if type(fed) is np.ndarray and fed.dtype == self.dtype and fed.ndim == len(self.type.shape):
+            return fed
+        try:
+            array = np.asarray(fed)
+        except ValueError as error:  # ragged lists
+            found = f"a {type(fed).__name__} that is no array for input {self.name!r} ({error})"
+            raise FeedError(explain(found, str(self.type), self.origin)) from None
+        wrong = misfit(array, self.type, lenient=not hasattr(fed, "dtype"))
+        if wrong:
+            do = f'Convert it, e.g. with .astype("{self.type.dtype}").'
+            raise FeedError(explain(f"{wrong[0]} for input {self.name!r}", wrong[1], self.origin, do))
+        if array.ndim != len(self.type.shape):
+            raise self.wrong_shape(array.shape)
+        return array
+
+    def wrong_shape(self, found: tuple[int, ...], why: str = "") -> FeedError:
+        """The error for a fed shape."""
+        return FeedError(
+            explain(
+                f"shape {found} for input {self.name!r}{why}",
+                f"shape {format_shape(self.type.shape)}",
+                self.origin,
+            )
+        )
+
+
+class Feeds:
+    """The inputs of a compiled graph by name, and the named dims that it needs."""
+
+    def __init__(self, inputs: Mapping[str, Value], names: frozenset[str]) -> None:
+        self._feeds = [Feed(n, v.type, v.node.origin, v.dtype.numpy) for n, v in inputs.items()]
+        self._dims = names
+        self.names = tuple(inputs)
+
+    def arrays(self, fed: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
+        """What was fed, as arrays in the order of the inputs. Raises FeedError where it does not fit."""
+        if fed.keys() != set(self.names):
+            raise self._wrong_names(fed)
+        return [feed.array(fed[feed.name]) for feed in self._feeds]
+
+    def sizes(self, shapes: Shapes) -> dict[str, int]:
+        """The named dims that the fed shapes bind. Raises FeedError where they contradict the inputs."""
+        sizes: dict[str, int] = {}
+        source: dict[str, str] = {}
+        for feed, shape in zip(self._feeds, shapes, strict=True):
+            for wanted, size in zip(feed.type.shape, shape, strict=True):
+                name = wanted.name if isinstance(wanted, Dim) else None
+                if name is None:
+                    continue
+                if sizes.setdefault(name, size) != size:
+                    raise feed.wrong_shape(
+                        shape, f", so {name}={size}, but {source[name]!r} has {name}={sizes[name]}"
+                    )
+                source.setdefault(name, feed.name)
+        self.complete(sizes)
+        for feed, shape in zip(self._feeds, shapes, strict=True):
+            if tuple(bind_size(size, sizes) for size in feed.type.shape) != shape:
+                raise feed.wrong_shape(shape)
+        return sizes
+
+    def complete(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The sizes, if they bind every named dim of the graph. Raises FeedError where they don't."""
+        missing = sorted(self._dims - sizes.keys())
+        if missing:
+            raise FeedError(
+                explain(
+                    f"no size for the named dims {', '.join(missing)}",
+                    "a size for each",
+                    do="Call the function once, or pass sizes, e.g. memory(batch=32); an input must have "
+                    "each name as one of its sizes.",
+                )
+            )
+        return dict(sizes)
+
+    def _wrong_names(self, feeds: Mapping[str, Any]) -> FeedError:
+        known = {feed.name: feed for feed in self._feeds}
+        missing = [f"{name}: {known[name].type}" for name in known if name not in feeds]
+        unknown = [name for name in feeds if name not in known]
+        found = " and ".join(
+            part
+            for part in (
+                f"no feed for {', '.join(missing)}" if missing else "",
+                f"a feed for {', '.join(map(repr, unknown))}, which is no input" if unknown else "",
+            )
+            if part
+        )
+        expected = ", ".join(f"{name}: {feed.type}" for name, feed in known.items()) or "no feeds"
+        first = next((known[name].origin for name in known if name not in feeds), None)
+        return FeedError(explain(found, expected, first, "Feed each input by its name."))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{feed.name}: {feed.type}" for feed in self._feeds)
