@@ -135,7 +135,7 @@ def attribute_text(value: object, data: dict[str, ArrayData]) -> str:
     )
 
 
-def stated_fields(instance: object) -> dict[str, Any]:
+def stated_fields(instance: Any) -> dict[str, Any]:
     """The fields of a dataclass by name, in order, without those that have their default value."""
     stated = {}
     for name, default in _defaults(type(instance)):

@@ -113,7 +113,9 @@ class _VarianceScaling(Initializer):
         shape = cast("tuple[int, ...]", type.shape)
         if len(shape) < 2:
             raise ShapeError(
-                explain(f"shape {format_shape(type.shape)}", "at least two axes (in, out)", do="Use init.normal.")
+                explain(
+                    f"shape {format_shape(type.shape)}", "at least two axes (in, out)", do="Use init.normal."
+                )
             )
         receptive = math.prod(shape[:-2])
         fan_in, fan_out = receptive * shape[-2], receptive * shape[-1]
@@ -205,7 +207,7 @@ def he_normal() -> Initializer:
 
 
 def as_initializer(init: Initializer | Array | float | None, type: TensorType) -> Initializer:
-    """The initializer that a user wrote: itself, a number, an array of the variable's shape, or None (zeros)."""
+    """The initializer that a user wrote: itself, a number, an array of that shape, or None (zeros)."""
     if init is None:
         return zeros()
     if isinstance(init, Initializer):
@@ -218,5 +220,7 @@ def as_initializer(init: Initializer | Array | float | None, type: TensorType) -
             explain(f"initial values of shape {array.shape}", f"shape {format_shape(type.shape)}", here())
         )
     if array.dtype.kind not in "bfiu":
-        raise DTypeError(explain(f"initial values of dtype {array.dtype}", f"numbers for {type.dtype}", here()))
+        raise DTypeError(
+            explain(f"initial values of dtype {array.dtype}", f"numbers for {type.dtype}", here())
+        )
     return Values(ArrayData(array.astype(type.dtype.numpy)))

@@ -39,7 +39,7 @@ def squared_error(prediction: Any, target: Any) -> Value:
     if a.shape != b.shape:
         raise ShapeError(
             explain(
-                f"a prediction of shape {format_shape(a.shape)} and a target of shape {format_shape(b.shape)}",
+                f"a prediction of shape {format_shape(a.shape)}, a target of shape {format_shape(b.shape)}",
                 "equal shapes",
                 here(),
                 "Reshape one of them; shapes of losses do not broadcast.",

@@ -83,7 +83,9 @@ class Node:
 def _located(error: IrgraphError, node: Node) -> IrgraphError:
     located = type(error)(f"{node.op.name}: {error}\n  At {node.origin}: {node.origin.source}")
     for position, value in enumerate(node.inputs):
-        located.add_note(f"  operand {position} is {value.label} : {value.type}, built at {value.node.origin}")
+        located.add_note(
+            f"  operand {position} is {value.label} : {value.type}, built at {value.node.origin}"
+        )
     return located
 
 

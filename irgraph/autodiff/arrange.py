@@ -30,6 +30,18 @@ def times(a: Value, b: Value) -> Value:
     return Multiply()(a, b)
 
 
+def weighted(direction: Value, slope: Value) -> Value:
+    """A tangent or cotangent times a slope. What a selection has set to 0 stays 0, even against inf.
+
+    So `where(x > 0, sqrt(x), 0)` has a derivative at 0: the selection moves behind the product.
+    """
+    if isinstance(direction.node.op, Where) and splat(slope) is None:
+        condition, chosen, other = direction.node.inputs
+        if splat(other) == 0:
+            return Where()(condition, times(chosen, slope), other)
+    return times(direction, slope)
+
+
 def scaled(x: Value, coefficient: Coefficient) -> Value:
     """x times a coefficient."""
     if coefficient == Coefficient():

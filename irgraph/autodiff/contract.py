@@ -87,7 +87,9 @@ class _Network:
 
     def _sum_dead(self) -> bool:
         for operand in self.operands:
-            dead = [a for a, lb in enumerate(operand.labels) if lb.size != 1 and not self._needed(lb, operand)]
+            dead = [
+                a for a, lb in enumerate(operand.labels) if lb.size != 1 and not self._needed(lb, operand)
+            ]
             if dead:
                 value = summed(as_number(operand.value, self.dtype), dead)
                 rest = Labels(lb for a, lb in enumerate(operand.labels) if a not in dead)

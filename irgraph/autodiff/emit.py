@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from ..dims import Size
 from ..local_jacobian import Coefficient, Dense, Labels, Term, Terms, labels
 from ..ops.arithmetic import Add, Negative, Subtract
+from ..ops.comparison import Where
+from ..ops.constants import splat
 from ..ops.slicing import Concatenate, Pad
 from ..types import bool_
 from ..value import Value
-from .arrange import scaled, times
+from .arrange import scaled, times, weighted
 from .contract import contract, volume
 
 Part = tuple[int, Value]  # a sign and a value
@@ -31,10 +33,12 @@ def apply(terms: Terms, tangent: Value) -> list[Part]:
 def _apply_one(term: Term, tangent: Value) -> Value:
     number = term.coefficient.number
     coefficient = term.coefficient if number >= 0 else Coefficient(-1.0) * term.coefficient
-    if term.in_ == term.out and all(isinstance(f, Dense) and _aligned(f.labels, term.out) for f in term.factors):
+    if term.in_ == term.out and all(
+        isinstance(f, Dense) and _aligned(f.labels, term.out) for f in term.factors
+    ):
         for factor in term.factors:  # elementwise, the common case
             assert isinstance(factor, Dense)
-            tangent = times(tangent, factor.value)
+            tangent = weighted(tangent, factor.value)
         return scaled(tangent, coefficient)
     shrinks = volume(term.in_) > volume(term.out)
     x = tangent if shrinks else scaled(tangent, coefficient)
@@ -94,17 +98,30 @@ def _apply_hoisted(terms: Terms, tangent: Value, value: Value, position: Positio
 
 
 def total(parts: Sequence[Part]) -> Value:
-    """The sum of parts. Paddings that tile an axis become one concatenation."""
+    """The sum of parts. Paddings that tile an axis become one concatenation, selections by one
+    condition become one selection."""
     ordered = sorted(parts, key=lambda part: -part[0])
-    tiled = _tiled(ordered) if len(ordered) > 1 else None
-    if tiled is not None:
-        return tiled
+    shorter = (_tiled(ordered) or _selected(ordered)) if len(ordered) > 1 else None
+    if shorter is not None:
+        return shorter
     sign, result = ordered[0]
     if sign < 0:
         result = Negative()(result)
     for sign, value in ordered[1:]:
         result = Add()(result, value) if sign > 0 else Subtract()(result, value)
     return result
+
+
+def _selected(parts: Sequence[Part]) -> Value | None:
+    """One selection: what it sets to 0 stays known as such; see `weighted`."""
+    condition = parts[0][1].node.inputs[:1]
+    inner: list[Part] = []
+    for sign, value in parts:
+        node = value.node
+        if not isinstance(node.op, Where) or node.inputs[:1] != condition or splat(node.inputs[2]) != 0:
+            return None
+        inner.append((sign, node.inputs[1]))
+    return Where()(*condition, total(inner), parts[0][1].node.inputs[2])
 
 
 def _tiled(parts: Sequence[Part]) -> Value | None:

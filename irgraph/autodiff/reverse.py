@@ -88,7 +88,9 @@ def live_values(nodes: Iterable[Node], sources: Sequence[Value]) -> set[Value]:
     for source in sources:
         if not source.dtype.is_float:
             raise NotDifferentiableError(
-                explain(f"wrt {source!r}", "a float dtype", source.node.origin, "Only floats have derivatives.")
+                explain(
+                    f"wrt {source!r}", "a float dtype", source.node.origin, "Only floats have derivatives."
+                )
             )
     live = set(sources)
     for node in nodes:
@@ -179,7 +181,11 @@ def _disconnected(
             "a path along which a derivative flows",
             source.node.origin,
             f"{cut.op.name} passes no derivative on"
-            + ("" if all(v.dtype.is_float for v in cut.outputs) else f", its result is {cut.outputs[0].dtype}")
+            + (
+                ""
+                if all(v.dtype.is_float for v in cut.outputs)
+                else f", its result is {cut.outputs[0].dtype}"
+            )
             + '; pass disconnected="zero" to get zeros.',
         )
     )

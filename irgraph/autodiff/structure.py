@@ -14,11 +14,9 @@ Tree = Value | Sequence[Value] | Mapping[Any, Value]
 
 def flatten(tree: Tree, what: str) -> list[Value]:
     """The values in order. Raises DTypeError for anything that is not a value."""
-    leaves: Iterable[Any]
     if isinstance(tree, Value):
-        leaves = [tree]
-    else:
-        leaves = tree.values() if isinstance(tree, Mapping) else tree
+        return [tree]
+    leaves: Iterable[Any] = tree.values() if isinstance(tree, Mapping) else tree
     values = list(leaves)
     for value in values:
         if not isinstance(value, Value):

@@ -47,9 +47,10 @@ def operands(what: str, *written: Any, at_least_float: bool = False) -> list[Val
     A float scalar turns integer tensors into float32, and so does `at_least_float`.
     Raises DTypeError where two tensors differ.
     """
-    if all(type(x) is Value and x.dtype == written[0].dtype for x in written):
-        if not at_least_float or written[0].dtype.is_float:
-            return list(written)
+    if all(type(x) is Value and x.dtype is written[0].dtype for x in written) and (
+        written[0].dtype.is_float or not at_least_float
+    ):
+        return list(written)  # the common case
     tensors = [None if is_scalar(x) else as_value(x) for x in written]
     dtypes = {value.dtype for value in tensors if value is not None}
     if len(dtypes) > 1:

@@ -135,7 +135,9 @@ class Gather(Op):
         x, index = inputs
         _require_index(index)
         _require_batch(x.shape, index.shape, self.batch_dims)
-        return (x.with_shape((*x.shape[: self.axis], *index.shape[self.batch_dims :], *x.shape[self.axis + 1 :])),)
+        return (
+            x.with_shape((*x.shape[: self.axis], *index.shape[self.batch_dims :], *x.shape[self.axis + 1 :])),
+        )
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         x, index = inputs
@@ -210,7 +212,9 @@ def _require_picked(updates: TensorType, index: TensorType, axis: int, batch_dim
     picked = index.shape[batch_dims:]
     at = updates.shape[axis : axis + len(picked)]
     if len(at) != len(picked) or any(same_size(a, b) is None for a, b in zip(at, picked, strict=True)):
-        raise ShapeError(explain(f"updates {updates} and index {index}", "the index's axes among the updates'"))
+        raise ShapeError(
+            explain(f"updates {updates} and index {index}", "the index's axes among the updates'")
+        )
 
 
 def _flat_index(index: Value, size: Size, batch_dims: int) -> Value:

@@ -63,7 +63,9 @@ def matmul(a: Any, b: Any) -> Value:
     a, b = operands("matmul", a, b)
     for value in (a, b):
         if value.ndim == 0:
-            raise ShapeError(explain(f"matmul of the scalar {value!r}", "at least one axis", here(), "Use *."))
+            raise ShapeError(
+                explain(f"matmul of the scalar {value!r}", "at least one axis", here(), "Use *.")
+            )
     left = reshape(a, (1, *a.shape)) if a.ndim == 1 else a
     right = reshape(b, (*b.shape, 1)) if b.ndim == 1 else b
     result = Matmul()(left, right)

@@ -48,7 +48,9 @@ class Slice(Op):
     shape: Shape
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        for size, start, step, count in zip(inputs[0].shape, self.starts, self.steps, self.shape, strict=True):
+        for size, start, step, count in zip(
+            inputs[0].shape, self.starts, self.steps, self.shape, strict=True
+        ):
             if count == 0 or (start, step, count) == (0, 1, size):
                 continue
             last = start + (count - 1) * step  # what follows holds for a named count of 0, too
@@ -289,7 +291,9 @@ def _index_basic(x: Value, entries: list[Any]) -> Value:
 def _position(index: int, size: Size) -> Size:
     position = size + index if index < 0 else index
     if isinstance(size, int) and not 0 <= index + (size if index < 0 else 0) < size:
-        raise ShapeError(explain(f"index {index} on an axis of size {size}", f"-{size} to {size - 1}", here()))
+        raise ShapeError(
+            explain(f"index {index} on an axis of size {size}", f"-{size} to {size - 1}", here())
+        )
     return position
 
 

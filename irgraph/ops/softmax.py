@@ -98,9 +98,10 @@ class SoftmaxCrossEntropy(Op):
         )
         if not fits:
             kind = "integer labels" if target.dtype.is_integer else "probabilities"
+            shapes = format_shape(logits.shape), format_shape(target.shape)
             raise ShapeError(
                 explain(
-                    f"logits of shape {format_shape(logits.shape)} and a target of shape {format_shape(target.shape)}",
+                    f"logits of shape {shapes[0]} and a target of shape {shapes[1]}",
                     f"{kind} of shape {format_shape(expected)}",
                     do="Reshape the target; shapes of losses do not broadcast.",
                 )
@@ -108,7 +109,8 @@ class SoftmaxCrossEntropy(Op):
         if not target.dtype.is_integer and target.dtype != logits.dtype:
             raise DTypeError(
                 explain(
-                    f"logits {logits} and target {target}", "integer labels or probabilities of the logits' dtype"
+                    f"logits {logits} and target {target}",
+                    "integer labels or probabilities of the logits' dtype",
                 )
             )
         return (logits.with_shape(logits.shape[:-1]),)

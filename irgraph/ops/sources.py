@@ -95,7 +95,9 @@ def parameter(
     sizes: Shape = as_shape(shape)
     if names_of(sizes):
         raise ShapeError(
-            explain(f"the shape {sizes} for parameter {name!r}", "integers only", here(), "Write the sizes out.")
+            explain(
+                f"the shape {sizes} for parameter {name!r}", "integers only", here(), "Write the sizes out."
+            )
         )
     type = TensorType(as_dtype(dtype), sizes)
     return Parameter(_checked(name), type, initializers.as_initializer(init, type), trainable)()

@@ -1,0 +1,89 @@
+"""The pages of docs/ are true: their Python blocks run, and print the text block that follows.
+
+`python tests/test_docs.py --write` puts the present output into the pages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from irgraph.op import OPS
+from irgraph_array import KERNELS
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?P<shown>\n```text\n(?P<output>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+FILE = "example.py"
+
+
+@contextlib.contextmanager
+def module() -> Iterator[ModuleType]:
+    """A module for the blocks of a page; the ops and kernels that they make are forgotten after."""
+    tables = OPS, KERNELS
+    kept = [dict(table) for table in tables]
+    made = sys.modules["example"] = ModuleType("example")
+    try:
+        yield made
+    finally:
+        del sys.modules["example"]
+        for table, before in zip(tables, kept, strict=True):
+            for key in table.keys() - before.keys():
+                del table[key]  # type: ignore[arg-type]
+
+
+def outputs(text: str) -> Iterator[str]:
+    """What each block prints, or the last lines of its traceback. The blocks of a page are one program."""
+    program = ""
+    with module() as example:
+        for block in BLOCK.finditer(text):
+            code = compile("\n" * program.count("\n") + block["code"], FILE, "exec", dont_inherit=True)
+            program += block["code"] + "\n"
+            linecache.cache[FILE] = (len(program), None, program.splitlines(keepends=True), FILE)
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                try:
+                    exec(code, vars(example))
+                except Exception as error:
+                    if not block["shown"]:
+                        raise
+                    printed.write("".join(traceback.format_exception_only(error)))
+            yield printed.getvalue()
+
+
+def rewritten(text: str) -> str:
+    """The page with the present outputs."""
+    found = outputs(text)
+
+    def replace(block: re.Match[str]) -> str:
+        output = next(found)
+        return f"```python\n{block['code']}```\n" + (f"\n```text\n{output}```\n" if block["shown"] or output else "")
+
+    return BLOCK.sub(replace, text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_blocks_print_what_the_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert rewritten(text) == text, f"{page.name} is out of date: python tests/test_docs.py --write"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+if __name__ == "__main__" and "--write" in sys.argv:
+    for page in PAGES:
+        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
