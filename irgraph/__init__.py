@@ -8,7 +8,7 @@ from .executor import find_executor
 from .function import Function, compile, evaluate
 from .graph import Graph
 from .op import Cost, Op
-from .ops.arithmetic import add, divide, maximum, minimum, multiply, negative, power, subtract
+from .ops.arithmetic import add, divide, multiply, negative, subtract
 from .ops.cast import cast, stop_gradient
 from .ops.comparison import (
     equal,
@@ -17,12 +17,14 @@ from .ops.comparison import (
     less,
     less_equal,
     logical_not,
+    maximum,
+    minimum,
     not_equal,
     where,
 )
 from .ops.constants import arange, constant, full, ones, zeros
 from .ops.cumulative import cumsum
-from .ops.elementary import cos, exp, log, relu, sigmoid, sin, sqrt, tanh
+from .ops.elementary import cos, exp, log, power, relu, sigmoid, sin, sqrt, tanh
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.matmul import matmul
 from .ops.random import dropout, random_normal, random_uniform

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .errors import ShapeError, explain
-from .ops._build import as_value
+from .ops.operands import as_value
 from .ops.reduce import mean
 from .ops.softmax import softmax_cross_entropy as cross_entropy_of_examples
 from .origin import here
@@ -37,9 +37,10 @@ def squared_error(prediction: Any, target: Any) -> Value:
     """
     a, b = as_value(prediction), as_value(target)
     if a.shape != b.shape:
+        shapes = format_shape(a.shape), format_shape(b.shape)
         raise ShapeError(
             explain(
-                f"a prediction of shape {format_shape(a.shape)}, a target of shape {format_shape(b.shape)}",
+                f"a prediction of shape {shapes[0]} and a target of shape {shapes[1]}",
                 "equal shapes",
                 here(),
                 "Reshape one of them; shapes of losses do not broadcast.",

@@ -220,6 +220,26 @@ def test_terms_apply_as_they_are_and_transposed(seed: int) -> None:
     agree(random, values, wanted)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_factors_that_all_terms_share(seed: int) -> None:
+    """They multiply the tangent once, whatever else the terms do."""
+    random = Random(3000 + seed)
+    values, wanted = [], []
+    for _ in range(NETWORKS):
+        in_ = Labels([random.label() for _ in range(3)])
+        tied = random.some(in_, 2)
+        shared = Dense(random.numbers(tied), tied)
+        out, terms = Labels([*tied, random.label()]), Terms()
+        for _ in range(int(random.rng.integers(2, 4))):
+            other = random.dense([*in_, *out])
+            terms = terms - term(out, in_, shared, other) if terms else term(out, in_, other, shared)
+        for side in (terms, terms.T):
+            tangent = random.numbers(side[0].in_)
+            values.append(total(apply(side, tangent)))
+            wanted.append(applied(random, side, tangent))
+    agree(random, values, wanted)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_composition_is_one_after_the_other(seed: int) -> None:
     random = Random(2000 + seed)

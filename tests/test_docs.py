@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -22,14 +23,16 @@ from irgraph_array import KERNELS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?P<shown>\n```text\n(?P<output>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?P<shown>\n```text\n(?P<output>.*?)^```\n)?", re.DOTALL | re.MULTILINE
+)
 FILE = "example.py"
 
 
 @contextlib.contextmanager
 def module() -> Iterator[ModuleType]:
     """A module for the blocks of a page; the ops and kernels that they make are forgotten after."""
-    tables = OPS, KERNELS
+    tables: list[dict[Any, Any]] = [OPS, KERNELS]
     kept = [dict(table) for table in tables]
     made = sys.modules["example"] = ModuleType("example")
     try:
@@ -38,7 +41,7 @@ def module() -> Iterator[ModuleType]:
         del sys.modules["example"]
         for table, before in zip(tables, kept, strict=True):
             for key in table.keys() - before.keys():
-                del table[key]  # type: ignore[arg-type]
+                del table[key]
 
 
 def outputs(text: str) -> Iterator[str]:
@@ -66,13 +69,17 @@ def rewritten(text: str) -> str:
 
     def replace(block: re.Match[str]) -> str:
         output = next(found)
-        return f"```python\n{block['code']}```\n" + (f"\n```text\n{output}```\n" if block["shown"] or output else "")
+        return f"```python\n{block['code']}```\n" + (
+            f"\n```text\n{output}```\n" if block["shown"] or output else ""
+        )
 
     return BLOCK.sub(replace, text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_blocks_print_what_the_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_print_what_the_page_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
     assert rewritten(text) == text, f"{page.name} is out of date: python tests/test_docs.py --write"

@@ -65,7 +65,7 @@ REFERENCE = "numpy"
 
 PEERS = {
     "numpy": Entry("NumPy by hand", "numpy", "numpy_step:NumpyStep"),
-    "numpy_folded": Entry("NumPy by hand, rate in cotangent", "numpy", "numpy_step:FoldedNumpyStep"),
+    "numpy_tuned": Entry("NumPy, two more tricks", "numpy", "numpy_tuned_step:TunedNumpyStep"),
     "irgraph": Entry("irgraph", "irgraph", "irgraph_step:IrgraphStep"),
     "torch": Entry("torch eager", "torch", "torch_step:TorchStep"),
     "torch_compile": Entry("torch.compile", "torch", "torch_step:CompiledTorchStep"),

@@ -76,8 +76,8 @@ UFUNCS: dict[type[Op], str] = {
     arithmetic.Multiply: "multiply",
     arithmetic.Divide: "divide",
     arithmetic.Negative: "negative",
-    arithmetic.Maximum: "maximum",
-    arithmetic.Minimum: "minimum",
+    comparison.Maximum: "maximum",
+    comparison.Minimum: "minimum",
     elementary.Exp: "exp",
     elementary.Log: "log",
     elementary.Sqrt: "sqrt",
@@ -97,7 +97,7 @@ UFUNCS: dict[type[Op], str] = {
 @kernel(*UFUNCS, single_pass=True)
 def _ufunc(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
     function = getattr(context.xp, UFUNCS[type(op)])
-    if isinstance(op, (arithmetic.Maximum, arithmetic.Minimum)):
+    if isinstance(op, (comparison.Maximum, comparison.Minimum)):
         yield partial(function, *inputs, out=outputs[0])  # NumPy deprecates the position, for these two
     else:
         yield partial(function, *inputs, outputs[0])

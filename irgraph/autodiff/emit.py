@@ -101,9 +101,10 @@ def total(parts: Sequence[Part]) -> Value:
     """The sum of parts. Paddings that tile an axis become one concatenation, selections by one
     condition become one selection."""
     ordered = sorted(parts, key=lambda part: -part[0])
-    shorter = (_tiled(ordered) or _selected(ordered)) if len(ordered) > 1 else None
-    if shorter is not None:
-        return shorter
+    for shorter in (_tiled, _selected) if len(ordered) > 1 else ():
+        found = shorter(ordered)
+        if found is not None:
+            return found
     sign, result = ordered[0]
     if sign < 0:
         result = Negative()(result)

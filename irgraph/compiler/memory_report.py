@@ -40,10 +40,11 @@ class MemoryReport:
     def __str__(self) -> str:
         bound = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
         took = "not allocated yet" if self.allocated is None else f"allocated {_bytes(self.allocated)}"
+        live = sum(value.nbytes for value in self.values)
         lines = [
             f"memory of one step{f' for {bound}' if bound else ''}",
             f"  arena {_bytes(self.arena)} ({took}), state {_bytes(self.state)}",
-            f"  at the peak, {self.at}: {_bytes(self.live_peak)} live = {self.formula} bytes",
+            f"  at the peak, {self.at}: {self.formula} = {live} bytes live, {_bytes(self.live_peak)} aligned",
         ]
         lines += [f"    {_bytes(value.nbytes):>10}  {value.description}" for value in self.values[:8]]
         if len(self.values) > 8:

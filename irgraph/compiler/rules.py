@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..ops.arithmetic import maximum, minimum, negative
+from ..ops.arithmetic import negative
+from ..ops.comparison import maximum, minimum
 from ..ops.elementary import exp, log, sigmoid
 from ..ops.softmax import log_softmax, softmax
 from ..rewrite import Rule, RuleSet

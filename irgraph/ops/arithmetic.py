@@ -10,10 +10,10 @@ from typing import Any, ClassVar, final
 from ..errors import DTypeError, explain
 from ..local_jacobian import ZERO, Dense, Grid, Labels, Terms, labels, term
 from ..op import Op
-from ..origin import here
 from ..types import TensorType, bool_, broadcast_shapes
 from ..value import Value, operator
-from ._build import as_value, operands, require_dtype, require_float
+from .operands import as_value, operands
+from .requirements import require_dtype, require_float
 
 Slope = float | Value | tuple[Value, ...]
 
@@ -134,43 +134,6 @@ class Negative(Elementwise):
         return (-1.0,)
 
 
-@dataclass(frozen=True)
-class _Extremum(Elementwise):
-    """The larger or smaller of two; where they are equal each gets half of the derivative."""
-
-    commutes: ClassVar[bool] = True
-
-    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
-        raise NotImplementedError  # a sum of two terms, below
-
-    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
-        from .comparison import equal, greater
-
-        a, b = inputs
-        i = labels(outputs[0])
-        larger, smaller, tie = greater(a, b), greater(b, a), equal(a, b)
-        first, second = (larger, smaller) if self.name == "maximum" else (smaller, larger)
-        return [[sloped(i, x, wins) + 0.5 * sloped(i, x, tie) for x, wins in ((a, first), (b, second))]]
-
-
-@final
-@dataclass(frozen=True)
-class Maximum(_Extremum):
-    """The larger of a and b."""
-
-    name: ClassVar[str] = "maximum"
-    onnx_type: ClassVar[str | None] = "Max"
-
-
-@final
-@dataclass(frozen=True)
-class Minimum(_Extremum):
-    """The smaller of a and b."""
-
-    name: ClassVar[str] = "minimum"
-    onnx_type: ClassVar[str | None] = "Min"
-
-
 @operator("add")
 def add(a: Any, b: Any) -> Value:
     """`a + b`, broadcast. Raises ShapeError or DTypeError where the operands do not fit.
@@ -224,52 +187,3 @@ def negative(x: Any) -> Value:
     array([-1,  2])
     """
     return Negative()(as_value(x))
-
-
-def maximum(a: Any, b: Any) -> Value:
-    """The larger of `a` and `b`, broadcast; NaN where either is. At a tie each gets half the derivative.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(maximum(constant([1, -2]), 0))
-    array([1, 0])
-    """
-    return Maximum()(*operands("maximum", a, b))
-
-
-def minimum(a: Any, b: Any) -> Value:
-    """The smaller of `a` and `b`, broadcast; NaN where either is. At a tie each gets half the derivative.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(minimum(constant([1, -2]), 0))
-    array([ 0, -2])
-    """
-    return Minimum()(*operands("minimum", a, b))
-
-
-@operator("power")
-def power(x: Any, exponent: float) -> Value:
-    """`x ** exponent` for the numbers -1, 0.5, 2, 3 and 4, by products, reciprocal or square root.
-
-    Raises DTypeError for any other exponent.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(power(constant([1.0, 3.0]), 2))
-    array([1., 9.], dtype=float32)
-    """
-    from .elementary import sqrt
-
-    value = as_value(x)
-    match exponent:
-        case -1:
-            return divide(1, value)
-        case 0.5:
-            return sqrt(value)
-        case 2:
-            return value * value
-        case 3:
-            return value * value * value
-        case 4:
-            return (value * value) * (value * value)
-    raise DTypeError(
-        explain(f"the exponent {exponent!r}", "-1, 0.5, 2, 3 or 4", here(), "Write exp(exponent * log(x)).")
-    )

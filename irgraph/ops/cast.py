@@ -12,7 +12,8 @@ from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..types import DType, TensorType, as_dtype
 from ..value import Node, Value, operator
-from ._build import FREE, as_value, converted
+from .operands import as_value, converted
+from .requirements import FREE
 
 
 @final

@@ -1,4 +1,4 @@
-"""Comparisons, and choosing by them."""
+"""Comparisons, and choosing by them: where, maximum, minimum."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from ..onnx_writer import OnnxWriter
 from ..op import Op
 from ..types import TensorType, bool_, broadcast_shapes, int32
 from ..value import Node, Value, operator
-from ._build import as_value, operands, require_dtype
-from .arithmetic import sloped
+from .arithmetic import Elementwise, Slope, sloped
+from .operands import as_value, operands
+from .requirements import require_dtype
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,41 @@ class Where(Op):
         return [write.node("Or", write.node("And", condition, a, since=7), otherwise, since=7)]
 
 
+@dataclass(frozen=True)
+class _Extremum(Elementwise):
+    """The larger or smaller of two; where they are equal each gets half of the derivative."""
+
+    commutes: ClassVar[bool] = True
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        raise NotImplementedError  # a sum of two terms, below
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        a, b = inputs
+        i = labels(outputs[0])
+        larger, smaller, tie = greater(a, b), greater(b, a), equal(a, b)
+        first, second = (larger, smaller) if self.name == "maximum" else (smaller, larger)
+        return [[sloped(i, x, wins) + 0.5 * sloped(i, x, tie) for x, wins in ((a, first), (b, second))]]
+
+
+@final
+@dataclass(frozen=True)
+class Maximum(_Extremum):
+    """The larger of a and b."""
+
+    name: ClassVar[str] = "maximum"
+    onnx_type: ClassVar[str | None] = "Max"
+
+
+@final
+@dataclass(frozen=True)
+class Minimum(_Extremum):
+    """The smaller of a and b."""
+
+    name: ClassVar[str] = "minimum"
+    onnx_type: ClassVar[str | None] = "Min"
+
+
 def equal(a: Any, b: Any) -> Value:
     """Elementwise `a == b`, broadcast, as bool.
 
@@ -195,3 +231,23 @@ def where(condition: Any, a: Any, b: Any) -> Value:
     array([1., 2.], dtype=float32)
     """
     return Where()(as_value(condition), *operands("where", a, b))
+
+
+def maximum(a: Any, b: Any) -> Value:
+    """The larger of `a` and `b`, broadcast; NaN where either is. At a tie each gets half the derivative.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(maximum(constant([1, -2]), 0))
+    array([1, 0])
+    """
+    return Maximum()(*operands("maximum", a, b))
+
+
+def minimum(a: Any, b: Any) -> Value:
+    """The smaller of `a` and `b`, broadcast; NaN where either is. At a tie each gets half the derivative.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(minimum(constant([1, -2]), 0))
+    array([ 0, -2])
+    """
+    return Minimum()(*operands("minimum", a, b))

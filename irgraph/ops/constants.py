@@ -17,7 +17,7 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import DType, TensorType, as_dtype, float32, int64
 from ..value import Node, Value
-from ._build import FREE
+from .requirements import FREE
 
 
 @dataclass(frozen=True)

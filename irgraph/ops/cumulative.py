@@ -11,7 +11,8 @@ from ..onnx_writer import OnnxWriter
 from ..op import Op
 from ..types import TensorType, bool_, int64, normalize_axis
 from ..value import Node, Value
-from ._build import as_value, require_dtype
+from .operands import as_value
+from .requirements import require_dtype
 
 
 @final

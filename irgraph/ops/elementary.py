@@ -1,4 +1,4 @@
-"""Functions of one element."""
+"""Functions of one element, and powers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
+from ..errors import DTypeError, explain
+from ..origin import here
 from ..types import float32
-from ..value import Value
-from ._build import as_value, converted
+from ..value import Value, operator
 from .arithmetic import Elementwise, Slope
 from .comparison import greater
+from .operands import as_value, converted
 
 
 @dataclass(frozen=True)
@@ -203,3 +205,30 @@ def relu(x: Any) -> Value:
     array([0., 2.], dtype=float32)
     """
     return Relu()(as_value(x))
+
+
+@operator("power")
+def power(x: Any, exponent: float) -> Value:
+    """`x ** exponent` for the numbers -1, 0.5, 2, 3 and 4, by products, reciprocal or square root.
+
+    Raises DTypeError for any other exponent.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(power(constant([1.0, 3.0]), 2))
+    array([1., 9.], dtype=float32)
+    """
+    value = as_value(x)
+    match exponent:
+        case -1:
+            return 1 / value
+        case 0.5:
+            return sqrt(value)
+        case 2:
+            return value * value
+        case 3:
+            return value * value * value
+        case 4:
+            return (value * value) * (value * value)
+    raise DTypeError(
+        explain(f"the exponent {exponent!r}", "-1, 0.5, 2, 3 or 4", here(), "Write exp(exponent * log(x)).")
+    )

@@ -21,8 +21,9 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import DType, TensorType, as_dtype, int64, normalize_axis
 from ..value import Node, Value
-from ._build import as_value, require_dtype
 from .constants import Full, arange
+from .operands import as_value
+from .requirements import require_dtype
 from .shape import expand_dims, reshape, transpose
 
 

@@ -13,7 +13,8 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, bool_, broadcast_shapes
 from ..value import Value, operator
-from ._build import operands, require_dtype
+from .operands import operands
+from .requirements import require_dtype
 from .shape import reshape
 
 

@@ -20,9 +20,10 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, as_dtype, float32, float64, int64, uint32
 from ..value import Value
-from ._build import as_value, require_dtype, require_float
 from .comparison import greater_equal, where
 from .elementary import cos, log, sqrt
+from .operands import as_value
+from .requirements import require_dtype, require_float
 from .sources import state
 from .update import with_update
 

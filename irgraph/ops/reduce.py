@@ -13,8 +13,9 @@ from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..types import TensorType, bool_, int64, normalize_axes, normalize_axis
 from ..value import Node, Value, operator
-from ._build import as_value, require_dtype, require_float
 from .constants import scaled_unit
+from .operands import as_value
+from .requirements import require_dtype, require_float
 
 Axes = int | Sequence[int] | None
 

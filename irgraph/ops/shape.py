@@ -15,7 +15,8 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, broadcast_shapes, format_shape, int64, normalize_axis
 from ..value import Node, Value, operator
-from ._build import FREE, as_value
+from .operands import as_value
+from .requirements import FREE
 
 
 @dataclass(frozen=True)

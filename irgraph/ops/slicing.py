@@ -18,7 +18,8 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, format_shape, int64, normalize_axis
 from ..value import Node, Value, operator
-from ._build import FREE, as_value, differing, is_scalar
+from .operands import as_value, differing, is_scalar
+from .requirements import FREE
 from .shape import reshape
 
 

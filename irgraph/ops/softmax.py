@@ -14,10 +14,11 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, float32, format_shape, normalize_axis
 from ..value import Node, Value
-from ._build import as_value, require_float
 from .elementary import exp, log
 from .indexing import gather, one_hot
+from .operands import as_value
 from .reduce import Max, Sum
+from .requirements import require_float
 from .shape import expand_dims, reshape
 
 

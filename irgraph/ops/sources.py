@@ -17,7 +17,7 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, as_dtype
 from ..value import Value
-from ._build import FREE
+from .requirements import FREE
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType
 from ..value import Value
-from ._build import FREE, as_value
+from .operands import as_value
+from .requirements import FREE
 
 
 @final

@@ -62,7 +62,9 @@ class _Problem:
         """Compile and call with what is needed of the feeds."""
         return self.difference(outputs, [arrays], **more)[0]
 
-    def difference(self, outputs: Sequence[Value], points: Sequence[Sequence[Array]], **more: Array) -> list[Any]:
+    def difference(
+        self, outputs: Sequence[Value], points: Sequence[Sequence[Array]], **more: Array
+    ) -> list[Any]:
         """The outputs at several points, by one function."""
         function = compile(list(outputs), verify=True)
         results = []
@@ -102,7 +104,9 @@ def check_value(
     expected = oracle(*problem.arrays)
     if not isinstance(expected, (list, tuple)):
         expected = [expected]
-    for value, found, wanted in zip(problem.ys, problem.run(problem.ys, problem.arrays), expected, strict=True):
+    for value, found, wanted in zip(
+        problem.ys, problem.run(problem.ys, problem.arrays), expected, strict=True
+    ):
         assert_close(found, np.asarray(wanted), tolerance, value)
 
 
@@ -125,7 +129,11 @@ def assert_close(found: Array, wanted: Array, tolerance: float, value: Value | N
 
 
 def check_jvp(
-    build: Build, arrays: Sequence[Any], wrt: Sequence[int] | None = None, seed: int = 0, tolerance: float = 1e-6
+    build: Build,
+    arrays: Sequence[Any],
+    wrt: Sequence[int] | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-6,
 ) -> None:
     """The Jacobian-vector product is the central difference quotient, in one random direction.
 
@@ -145,7 +153,11 @@ def check_jvp(
 
 
 def check_vjp(
-    build: Build, arrays: Sequence[Any], wrt: Sequence[int] | None = None, seed: int = 0, tolerance: float = 1e-10
+    build: Build,
+    arrays: Sequence[Any],
+    wrt: Sequence[int] | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-10,
 ) -> None:
     """<c, J t> = <J' c, t> for a random cotangent c and tangent t: `vjp` is the transpose of `jvp`.
 
@@ -172,7 +184,11 @@ def check_vjp(
 
 
 def check_second_order(
-    build: Build, arrays: Sequence[Any], wrt: Sequence[int] | None = None, seed: int = 0, tolerance: float = 1e-6
+    build: Build,
+    arrays: Sequence[Any],
+    wrt: Sequence[int] | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-6,
 ) -> None:
     """The derivative of the gradient of <c, f(x)>, forward over reverse and reverse over reverse, is the
     central difference quotient of the gradient. Raises AssertionError.
@@ -197,7 +213,9 @@ def check_second_order(
         assert_close(tangent, quotient, tolerance, source)
 
 
-def check_derivatives(build: Build, arrays: Sequence[Any], wrt: Sequence[int] | None = None, seed: int = 0) -> None:
+def check_derivatives(
+    build: Build, arrays: Sequence[Any], wrt: Sequence[int] | None = None, seed: int = 0
+) -> None:
     """`check_jvp`, `check_vjp` and `check_second_order`: everything that an op promises of its derivative.
 
     Raises AssertionError.

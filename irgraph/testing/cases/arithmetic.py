@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import DTypeError, ShapeError
 from ...ops import arithmetic as a
+from ...ops import comparison as c
 from ...ops import elementary as e
 from ...ops.sources import input
 from ..case import BadCase, Case, case, off_zero, positive, real, spaced, whole
@@ -15,8 +16,8 @@ _PAIRS = {
     "subtract": (a.subtract, np.subtract),
     "multiply": (a.multiply, np.multiply),
     "divide": (a.divide, np.divide),
-    "maximum": (a.maximum, np.maximum),
-    "minimum": (a.minimum, np.minimum),
+    "maximum": (c.maximum, np.maximum),
+    "minimum": (c.minimum, np.minimum),
 }
 
 

@@ -24,7 +24,14 @@ def _comparisons() -> list[Case]:
     cases = []
     for name, (build, oracle) in _COMPARISONS.items():
         cases += [
-            case(name, "broadcast", build, oracle, x=real("n", 1, draw=spaced(0.0)), y=real(3, draw=spaced(0.0))),
+            case(
+                name,
+                "broadcast",
+                build,
+                oracle,
+                x=real("n", 1, draw=spaced(0.0)),
+                y=real(3, draw=spaced(0.0)),
+            ),
             case(name, "integers", build, oracle, x=whole("n", 3), y=whole("n", 3)),
             case(name, "number", lambda x, b=build: b(x, 2), lambda x, o=oracle: o(x, 2), x=whole("n", 3)),
             case(name, "bools", build, oracle, x=truth("n"), y=truth("n")),

@@ -33,7 +33,9 @@ def _reductions() -> list[Case]:
                 )
         cases.append(case(name, "scalar", build, oracle, x=real()))
         cases.append(case(name, "integers", build, oracle, x=whole("n", 3)).only("float32"))
-        cases.append(case(name, "empty", lambda x, f=build: f(x, 1), lambda x, f=oracle: f(x, axis=1), x=real(0, 3)))
+        cases.append(
+            case(name, "empty", lambda x, f=build: f(x, 1), lambda x, f=oracle: f(x, axis=1), x=real(0, 3))
+        )
     return cases
 
 
@@ -75,7 +77,9 @@ def _matmuls() -> list[Case]:
         "vector of batches": (("n", 2, 3), (3,)),
         "vector on batches": ((3,), ("n", 3, 2)),
     }
-    return [case("matmul", name, matmul, np.matmul, a=real(*a), b=real(*b)) for name, (a, b) in shapes.items()]
+    return [
+        case("matmul", name, matmul, np.matmul, a=real(*a), b=real(*b)) for name, (a, b) in shapes.items()
+    ]
 
 
 CASES = [

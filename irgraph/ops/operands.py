@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError, explain
-from ..op import Cost
 from ..origin import here
-from ..types import DType, TensorType, bool_, float32, int64
+from ..types import DType, bool_, float32, int64
 from ..value import Value
-
-FREE = Cost(0, 0)
+from .constants import constant, full
 
 Like = Value | np.ndarray | float | list[Any] | tuple[Any, ...]
 
@@ -25,8 +22,6 @@ def is_scalar(x: object) -> bool:
 
 def as_value(x: Any, dtype: DType | None = None) -> Value:
     """The value that was written: itself, or a constant from a number, list or array."""
-    from .constants import constant, full  # constants are a room of their own
-
     if isinstance(x, Value):
         return x
     if is_scalar(x):
@@ -72,9 +67,7 @@ def operands(what: str, *written: Any, at_least_float: bool = False) -> list[Val
 
 def converted(value: Value, dtype: DType) -> Value:
     """The value cast, if it must be."""
-    from .cast import Cast
-
-    return value if value.dtype == dtype else Cast(dtype)(value)
+    return value if value.dtype is dtype else value.astype(dtype)
 
 
 def differing(what: str, values: list[Value]) -> str:
@@ -83,17 +76,3 @@ def differing(what: str, values: list[Value]) -> str:
     return f"{what}: " + explain(
         found, "one dtype", here(), f'Cast one of them, e.g. with irgraph.cast(value, "{values[0].dtype}").'
     )
-
-
-def require_float(op: str, *types: TensorType) -> None:
-    """Raise DTypeError unless all are of float dtype."""
-    for type in types:
-        if not type.dtype.is_float:
-            raise DTypeError(explain(str(type), "a float dtype", do='Cast it, e.g. with .astype("float32").'))
-
-
-def require_dtype(needed: str, accepts: Callable[[DType], bool], *types: TensorType) -> None:
-    """Raise DTypeError unless `accepts` holds for every dtype."""
-    for type in types:
-        if not accepts(type.dtype):
-            raise DTypeError(explain(str(type), needed, do="Cast it with irgraph.cast."))
