@@ -12,7 +12,7 @@ from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..types import DType, TensorType, as_dtype
 from ..value import Node, Value, operator
-from .operands import as_value, converted
+from .operands import as_value
 from .requirements import FREE
 
 
@@ -103,7 +103,8 @@ def cast(x: Value, dtype: object) -> Value:
     >>> evaluate(cast(constant([1.7, -1.7]), "int64"))
     array([ 1, -1])
     """
-    return converted(as_value(x), as_dtype(dtype))
+    value, wanted = as_value(x), as_dtype(dtype)
+    return value if value.dtype is wanted else Cast(wanted)(value)
 
 
 def stop_gradient(x: Value) -> Value:
