@@ -139,7 +139,7 @@ class Graph:
     def __str__(self) -> str:
         from .printing import to_text  # the text form is one layer above
 
-        return to_text(self, elide=True)
+        return to_text(self, elide=True).rstrip()
 
     def __reduce__(self) -> tuple[Callable[[str], Graph], tuple[str]]:
         from .printing import parse, to_text

@@ -42,15 +42,15 @@ def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> 
 
 
 @final
-@attribute_class("number")
+@attribute_class("constant")
 @dataclass(frozen=True)
-class Number(Initializer):
+class Constant(Initializer):
     """The same number everywhere."""
 
-    number: float
+    value: float
 
     def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
-        return self.number
+        return self.value
 
 
 @final
@@ -163,12 +163,12 @@ class HeNormal(_VarianceScaling):
 
 def zeros() -> Initializer:
     """Zeros."""
-    return Number(0.0)
+    return Constant(0.0)
 
 
 def constant(number: float) -> Initializer:
     """One number everywhere."""
-    return Number(number)
+    return Constant(number)
 
 
 def seed() -> Initializer:
@@ -214,7 +214,7 @@ def as_initializer(init: Initializer | Array | float | None, type: TensorType) -
         return init
     array = np.asarray(init)
     if array.shape == ():
-        return Number(array.item())
+        return Constant(array.item())
     if array.shape != type.shape:
         raise ShapeError(
             explain(f"initial values of shape {array.shape}", f"shape {format_shape(type.shape)}", here())

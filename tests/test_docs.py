@@ -21,8 +21,8 @@ import pytest
 from irgraph.op import OPS
 from irgraph_array import KERNELS
 
-DOCS = Path(__file__).parent.parent / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?P<shown>\n```text\n(?P<output>.*?)^```\n)?", re.DOTALL | re.MULTILINE
 )
@@ -86,9 +86,17 @@ def test_blocks_print_what_the_page_shows(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+def test_links_and_files_exist(page: Path) -> None:
+    prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", prose):
         assert (page.parent / target).exists(), target
+    files = [
+        path.as_posix()
+        for folder in ("irgraph", "executors", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    for target in re.findall(r"`([\w/]+\.py)`", prose):
+        assert any(file.endswith(f"/{target}") for file in files), target
 
 
 if __name__ == "__main__" and "--write" in sys.argv:

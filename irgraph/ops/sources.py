@@ -58,7 +58,7 @@ class Parameter(Source):
     name: ClassVar[str] = "parameter"
     source: ClassVar[Literal["input", "state"] | None] = "state"
     type: TensorType
-    init: Initializer
+    init: Initializer = initializers.Constant(0.0)
     trainable: bool = True
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..autodiff.reverse import value_and_grad
 from ..errors import GraphError, explain
 from ..graph import Update, topological_order
-from ..init import Number
+from ..init import Constant
 from ..ops.sources import Parameter, state
 from ..origin import carrying, here
 from ..value import Value
@@ -46,7 +46,7 @@ class Optimizer(ABC):
                 )
             )
         _, gradients = value_and_grad(loss, chosen)
-        rate = state(LEARNING_RATE, dtype=loss.dtype, init=Number(self.learning_rate))
+        rate = state(LEARNING_RATE, dtype=loss.dtype, init=Constant(self.learning_rate))
         with carrying(here()):
             return self.updates(chosen, gradients, rate)
 
