@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,13 @@ class Feeds:
         if fed.keys() != set(self.names):
             raise self._wrong_names(fed)
         return [feed.array(fed[feed.name]) for feed in self._feeds]
+
+    def fit_by_dtype(self, arrays: Sequence[np.ndarray[Any, Any]]) -> bool:
+        """Whether all arrays of these dtypes fit: not where an integer may be too large for its input."""
+        return all(
+            feed.dtype.kind not in "iu" or np.can_cast(array.dtype, feed.dtype, "safe")
+            for feed, array in zip(self._feeds, arrays, strict=True)
+        )
 
     def sizes(self, shapes: Shapes) -> dict[str, int]:
         """The named dims that the fed shapes bind. Raises FeedError where they contradict the inputs."""

@@ -122,7 +122,7 @@ class Function:
         if found is None:
             arrays = self._feeds.arrays(feeds)
             found = self._bind(tuple([array.shape for array in arrays]))
-            if signature is not None:
+            if signature is not None and self._feeds.fit_by_dtype(arrays):
                 self._known[signature] = found
         self._prepared.move_to_end(found[0])
         return arrays if self._pick is None else [arrays[position] for position in self._pick], found
@@ -132,8 +132,8 @@ class Function:
             return self._prepared[shapes]
         plan = bind(self.program, self._feeds.sizes(shapes), self.executor)
         if len(self._prepared) >= CACHED_PLANS:
+            self._known.clear()  # first: what it names must be prepared, whatever interrupts
             self._prepared.popitem(last=False)
-            self._known.clear()
         made = shapes, plan, self.executor.prepare(plan, self.state.arrays, self._check)
         self._prepared[shapes] = made
         return made

@@ -63,6 +63,14 @@ def test_integers_that_fit_are_cast(dtype: str, fed: Any) -> None:
     np.testing.assert_array_equal(result, fed)
 
 
+def test_integers_are_checked_at_every_call() -> None:
+    f = ig.compile(ig.input("x", (1,), "int32") * 1)
+    assert f(x=np.array([7])) == [7]
+    with pytest.raises(FeedError, match=r"the integer 4294967303 at \[0\] for input 'x'"):
+        f(x=np.array([7 + 2**32]))
+    assert f(x=np.array([8])) == [8]
+
+
 def test_strided_feeds() -> None:
     base = np.arange(24.0, dtype="float32").reshape(4, 6)
     f = ig.compile(ig.input("x", ("n", "m")) + 0.0)

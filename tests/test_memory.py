@@ -233,6 +233,15 @@ def feeds(batch: int) -> dict[str, Array]:
     return {"x": rng.normal(size=(batch, 32)).astype("float32"), "label": rng.integers(0, 10, batch)}
 
 
+@pytest.mark.parametrize("batch", [0, 1, 33])
+@pytest.mark.parametrize("check", [False, True])
+def test_plans_of_training_steps(batch: int, check: bool) -> None:
+    x, label = ig.input("x", ("batch", 8)), ig.input("label", ("batch",), "int64")
+    hidden = ig.dropout(ig.tanh(x @ ig.parameter("w", (8, 8))), 0.5, name="drop")
+    loss = ig.losses.softmax_cross_entropy(hidden, label)
+    check_plan(ig.compile(loss, updates=ig.optim.Adam().minimize(loss), check=check).plan(batch=batch))
+
+
 @pytest.mark.parametrize("batch", [1, 7, 256])
 def test_the_formula_is_the_live_bytes(batch: int) -> None:
     f = training_step()

@@ -110,6 +110,17 @@ def _relu(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[A
     yield partial(context.xp.maximum, x, context.xp.zeros(x.shape[-1:], x.dtype), out=out)
 
 
+@kernel(elementary.Sigmoid)
+def _sigmoid(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    """1 / (1 + exp(-x)); the inf of an overflowing exp stays inside."""
+    (x,), (out,), xp = inputs, outputs, context.xp
+    one = xp.ones((), x.dtype)
+    yield partial(xp.negative, x, out)
+    yield partial(xp.exp, out, out)
+    yield partial(xp.add, out, one, out)
+    yield partial(xp.divide, one, out, out)
+
+
 @kernel(cast.Cast, cast.Copy, single_pass=True)
 def _assign(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
     yield assign(outputs[0], inputs[0])
@@ -179,7 +190,7 @@ def _reduce(
 ) -> Iterable[Call]:
     (x,), (out,) = inputs, outputs
     axes = op.axes[0] if len(op.axes) == 1 else op.axes
-    if isinstance(op, reduce.Sum) and _is_short_sum(x, axes):
+    if isinstance(op, reduce.Sum) and isinstance(axes, int) and _is_short_sum(x, axes):
         ones = context.xp.ones(x.shape[axes], x.dtype)
         flat = out.reshape(x.shape[:axes] + x.shape[axes + 1 :])
         yield partial(ones.dot, x, flat) if axes == 0 else partial(x.dot, ones, flat)
@@ -187,10 +198,10 @@ def _reduce(
         yield partial(getattr(context.xp, REDUCTIONS[type(op)]).reduce, x, axes, None, out, op.keepdims)
 
 
-def _is_short_sum(x: Array, axes: int | tuple[int, ...]) -> bool:
+def _is_short_sum(x: Array, axis: int) -> bool:
     """Whether to sum one axis of a matrix or vector as a product with ones: BLAS starts sooner, but does
     not sum pairwise, which matters for long sums."""
-    return isinstance(axes, int) and x.ndim <= 2 and x.dtype.kind == "f" and 0 < x.shape[axes] <= 4096
+    return bool(x.ndim <= 2 and x.dtype.kind == "f" and 0 < x.shape[axis] <= 4096)
 
 
 @kernel(reduce.Argmax)

@@ -50,7 +50,9 @@ class Cast(Op):
 
 def _in_dtype(direction: Value | None, dtype: DType) -> Value | None:
     """A tangent or cotangent in another dtype; integers have none."""
-    return converted(direction, dtype) if direction is not None and dtype.is_float else None
+    if direction is None or not dtype.is_float:
+        return None
+    return cast(direction, dtype)
 
 
 @final

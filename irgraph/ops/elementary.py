@@ -106,8 +106,8 @@ class Sigmoid(_Elementary):
         return ((output, 1 - output),)
 
     def expand(self, *inputs: Value) -> Sequence[Value]:
-        """(1 + tanh(x/2)) / 2: exact, and never overflows."""
-        return (0.5 * tanh(0.5 * inputs[0]) + 0.5,)
+        """1 / (1 + exp(-x)): where exp overflows the result is 0, as it should be."""
+        return (1 / (1 + exp(-inputs[0])),)
 
 
 @final

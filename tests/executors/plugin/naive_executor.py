@@ -1,4 +1,4 @@
-"""A stranger's executor in a hundred lines: fresh memory at each step, one small function for each op.
+"""A stranger's executor, as short as one can be: fresh memory at each step, one small function for each op.
 
 It needs of irgraph: the ops, the Plan, and the Executor protocol.
 """
