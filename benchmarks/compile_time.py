@@ -61,9 +61,11 @@ def _measure(name: str, threads: int) -> dict[str, float]:
             "TORCHINDUCTOR_CACHE_DIR": folder,
             "PYTENSOR_FLAGS": f"base_compiledir={folder}",
         }
-        with Worker(name, DEEP.name, threads, no_caches) as worker, _stopped_late(worker):
-            phases: dict[str, float] = worker.call("build", "adam")
-            new = worker.call("new_batch", NEW_BATCH)
+        with Worker(name, DEEP.name, threads, no_caches) as worker:
+            with _stopped_late(worker):
+                phases: dict[str, float] = worker.call("build", "adam")
+            with _stopped_late(worker):
+                new: dict[str, float] = worker.call("new_batch", NEW_BATCH)
     total = phases["construct"] + phases["first call"]
     extra = max(new["first call"] - new["steady"], 0.0)
     return phases | {"total": total, "new batch": extra, "share": extra / total}

@@ -61,8 +61,10 @@ def _rows(problem: Problem, name: str, threads: int) -> list[Row]:
     rows = []
     if "arena" in found:
         met = found["arena"] == found["predicted"] if ours else None
-        note = f"predicted {found['predicted'] / KIB:,.1f} KiB; " if ours else "buffers by hand; "
-        note += f"after the first call NumPy holds {found['held'] / KIB:,.1f} KiB more"
+        note = "buffers allocated by hand"
+        if ours:
+            note = f"predicted {found['predicted'] / KIB:,.1f} KiB; "
+            note += f"NumPy holds {found['held'] / KIB:,.1f} KiB more after the first call"
         rows.append(Row(whats[0], label, found["arena"] / KIB, "KiB", target=targets[0], met=met, note=note))
     limits = (("step", LIMIT_STEP), ("growth", LIMIT_GROWTH))
     for (what, target), (key, limit) in zip(pairs[1:], limits, strict=True):

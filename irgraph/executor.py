@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from .compiler.protocol import Executor
 from .errors import ExecutorError, explain
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "irgraph.executors"
 
@@ -18,6 +21,8 @@ def find_executor(name: str) -> Executor:
     Raises ExecutorError for an unknown name (listing the installed ones), for two providers of one
     name, and for a provider whose import fails (chaining its error).
     """
+    from importlib.metadata import entry_points  # a slow import, of no use before something compiles
+
     providers: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=GROUP):
         found = providers.setdefault(entry.name, [])

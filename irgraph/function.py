@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .autodiff.structure import Tree, flatten, rebuild
+from .collector import without_collector
 from .compiler.memory_report import MemoryReport, report_memory
 from .compiler.pipeline import Program, Report, bind, lower
 from .compiler.plan import Plan
@@ -127,6 +128,7 @@ class Function:
         self._prepared.move_to_end(found[0])
         return arrays if self._pick is None else [arrays[position] for position in self._pick], found
 
+    @without_collector
     def _bind(self, shapes: Shapes) -> tuple[Shapes, Plan, PreparedPlan]:
         if shapes in self._prepared:
             return self._prepared[shapes]
@@ -164,6 +166,7 @@ class Function:
         return targets
 
 
+@without_collector
 def compile(
     outputs: Tree,
     updates: Iterable[Update] | Mapping[Value, Value] = (),

@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .attributes import ArrayData, attribute_text, encode, stated_fields
+from .collector import without_collector
 from .errors import GraphError
 from .graph import Graph
 from .origin import UNKNOWN, Origin
@@ -36,6 +37,7 @@ __all__ = ["excerpt", "parse", "to_text"]
 _is_id = re.compile(rf"(?!\d){ID}").fullmatch
 
 
+@without_collector
 def to_text(graph: Graph, elide: bool = False) -> str:
     """The text of a graph; `parse` reads back the same graph.
 

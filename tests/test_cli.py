@@ -272,7 +272,7 @@ def test_every_extra_says_what_it_brings() -> None:
 def test_doctor_shows_why_an_executor_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoints([EntryPoint("mine", "a_package_that_is_gone:Executor", "irgraph.executors")])
     monkeypatch.setattr(machine, "entry_points", lambda group: broken)
-    monkeypatch.setattr("irgraph.executor.entry_points", lambda group: broken)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: broken)
     code, output = invoke("doctor")
     assert code == 1
     assert "No module named 'a_package_that_is_gone'" in output

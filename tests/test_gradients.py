@@ -18,12 +18,12 @@ from irgraph.testing import assert_close, check_derivatives, check_second_order
 Array = np.ndarray[Any, Any]
 
 
-def line() -> str:
-    """Where this is called, as messages spell it."""
+def line_above() -> str:
+    """The line before the call, as messages spell it."""
     frame = inspect.currentframe()
     assert frame is not None
     assert frame.f_back is not None
-    return f"test_gradients.py:{frame.f_back.f_lineno}"
+    return f"test_gradients.py:{frame.f_back.f_lineno - 1}"
 
 
 # --------------------------------------------------------------------------------------- models
@@ -116,7 +116,8 @@ def test_second_derivatives_after_another_first_step(name: str) -> None:
 def test_third_derivative() -> None:
     def second(x: ig.Value) -> ig.Value:
         first = ig.grad((ig.sin(x) * x * x).sum(), x)
-        return ig.grad(first.sum(), x)
+        slope: ig.Value = ig.grad(first.sum(), x)
+        return slope
 
     check_second_order(second, [np.linspace(-1, 1, 5)])
     third = ig.grad(second(x := ig.input("x", (), "float64")), x)
@@ -195,7 +196,7 @@ def test_vjp_and_jvp_of_several_outputs() -> None:
 
 def test_jvp_of_what_does_not_depend_is_zero() -> None:
     x, y = ig.input("x", (2,)), ig.input("y", (3,))
-    assert ig.evaluate(ig.jvp([y * y], [x], [x]), ) [0].tolist() == [0, 0, 0]  # fmt: skip
+    assert ig.evaluate(ig.jvp([y * y], [x], [x]))[0].tolist() == [0, 0, 0]
 
 
 def test_a_value_used_often_gets_the_sum() -> None:
@@ -283,14 +284,15 @@ def test_large_logits() -> None:
     at = np.array([[1e4, 0.0, -1e4], [1e4, 0.0, 0.0]])
     value, slope = ig.evaluate(list(ig.value_and_grad(loss, x)), x=at)
     assert value == pytest.approx(5000)
-    np.testing.assert_allclose(slope, [[0, 0, 0], [0.5, -0.5, 0]], atol=1e-12)
+    np.testing.assert_allclose(slope, [[0.0, 0.0, 0.0], [0.5, -0.5, 0.0]], atol=1e-12)
 
 
 # --------------------------------------------------------------------------------------- errors
 
 
 def test_a_disconnected_value_is_named() -> None:
-    x, y = ig.input("x", (2,)), ig.input("y", (2,)); built = line()  # noqa: E702  # fmt: skip
+    x, y = ig.input("x", (2,)), ig.input("y", (2,))
+    built = line_above()
     with pytest.raises(NotDifferentiableError) as caught:
         ig.grad((x * x).sum(), [x, y])
     message = str(caught.value)
@@ -333,7 +335,8 @@ def test_one_open_path_is_enough() -> None:
 
 
 def test_integers_have_no_derivatives() -> None:
-    x, n = ig.input("x", (2,)), ig.input("n", (2,), "int64"); built = line()  # noqa: E702  # fmt: skip
+    x, n = ig.input("x", (2,)), ig.input("n", (2,), "int64")
+    built = line_above()
     with pytest.raises(NotDifferentiableError, match=r"wrt <n : int64\[2\]>; needed a float dtype") as caught:
         ig.grad((x * n.astype("float32")).sum(), n)
     assert built in str(caught.value)
@@ -363,7 +366,8 @@ def test_directions_have_the_types_of_their_values() -> None:
 
 def test_gradient_nodes_carry_the_users_line() -> None:
     x = ig.input("x", (2, 3))
-    y = ig.softmax(x @ x.T); built = line()  # noqa: E702  # fmt: skip
+    y = ig.softmax(x @ x.T)
+    built = line_above()
     slope = ig.grad(y[0, 0], x)
     origins = {str(n.origin).rpartition("/")[2] for n in topological_order([slope]) if n.op.name == "matmul"}
     assert built in origins
@@ -371,7 +375,9 @@ def test_gradient_nodes_carry_the_users_line() -> None:
 
 def test_random_cotangents_agree_with_a_jacobian_row_by_row() -> None:
     """The whole Jacobian of attention towards its input, from either mode."""
-    arrays = [array[:1, :2] if array.ndim == 3 else array for array in attention_arrays(np.random.default_rng(1))]
+    arrays = [
+        array[:1, :2] if array.ndim == 3 else array for array in attention_arrays(np.random.default_rng(1))
+    ]
     xs = [ig.input(f"x{n}", array.shape, "float64") for n, array in enumerate(arrays)]
     y = attention(*xs)
     c, t = ig.input("c", y.shape, "float64"), ig.input("t", xs[0].shape, "float64")

@@ -24,7 +24,7 @@ Maybe = Sequence[ig.Value | None]
 
 @final
 @dataclass(frozen=True)
-class Scale(Op):
+class UnitRows(Op):
     """Rows scaled to length 1: terms, and an expansion, so that every executor runs it."""
 
     name: ClassVar[str] = "test.unit_rows"
@@ -35,8 +35,8 @@ class Scale(Op):
     def local_jacobians(self, inputs: Values, outputs: Values) -> Grid:
         (x,), (y,) = inputs, outputs
         j = labels(y)
-        k, length = j.renew(-1), 1 / ig.sqrt((x * x).sum(-1))
-        return [[term(j, j, (length, j[:-1])) - term(j, k, (y, j), (y, k), (length, j[:-1]))]]
+        k, rows, scale = j.renew(-1), j.drop([x.ndim - 1]), 1 / ig.sqrt((x * x).sum(-1))
+        return [[term(j, j, (scale, rows)) - term(j, k, (y, j), (y, k), (scale, rows))]]
 
     def expand(self, *inputs: ig.Value) -> Values:
         (x,) = inputs
@@ -82,9 +82,9 @@ X = np.random.default_rng(0).standard_normal((4, 3))
 
 
 def test_terms_and_an_expansion() -> None:
-    check_value(lambda x: Scale()(x), [X], lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True))
-    check_derivatives(lambda x: Scale()(x), [X])
-    check_derivatives(lambda x, w: Scale()(ig.tanh(x @ w)) @ w, [X, X[:3]])
+    check_value(UnitRows(), [X], lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True))
+    check_derivatives(UnitRows(), [X])
+    check_derivatives(lambda x, w: UnitRows()(ig.tanh(x @ w)) @ w, [X, X[:3]])
 
 
 @pytest.mark.usefixtures("sin_cos_kernel")
@@ -98,7 +98,7 @@ def test_a_node_with_two_outputs_and_a_kernel() -> None:
 @pytest.mark.usefixtures("sin_cos_kernel")
 def test_named_dims() -> None:
     x = ig.input("x", ("batch", 3), "float64")
-    loss = (sin_cos(Scale()(x))[0] * x).sum()
+    loss = (sin_cos(UnitRows()(x))[0] * x).sum()
     slope = ig.compile(ig.grad(loss, x), verify=True)
     assert slope(x=X).shape == (4, 3)
     assert slope(x=X[:2]) == pytest.approx(slope(x=X)[:2])
@@ -112,7 +112,9 @@ def test_without_a_kernel_the_executor_says_so() -> None:
 
 
 def test_without_a_derivative_it_is_no_op() -> None:
-    with pytest.raises(GraphError, match=r"op 'test.bare' states no derivative; needed local_jacobians, or both"):
+    with pytest.raises(
+        GraphError, match=r"op 'test.bare' states no derivative; needed local_jacobians, or both"
+    ):
 
         @dataclass(frozen=True)
         class Bare(Op):
@@ -155,10 +157,11 @@ class Rank(Op):
 def test_the_reason_for_no_derivative_is_told() -> None:
     x = ig.input("x", (3,))
     ranked = Rank()(x * 2)
-    for derive in (lambda: ig.grad(ranked.sum(), x), lambda: ig.jvp(ranked, x, x)):
-        with pytest.raises(NotDifferentiableError, match=r"through test.rank towards .*: ranks are steps") as caught:
-            derive()
-        assert "test_own_op.py" in str(caught.value)
+    why = r"through test.rank towards (?s:.)*: ranks are steps(?s:.)*test_own_op.py:\d+"
+    with pytest.raises(NotDifferentiableError, match=why):
+        ig.grad(ranked.sum(), x)
+    with pytest.raises(NotDifferentiableError, match=why):
+        ig.jvp(ranked, x, x)
     assert ig.grad((ranked * 0 + x).sum() - ig.stop_gradient(ranked).sum(), ranked).type == ranked.type
 
 
@@ -178,5 +181,5 @@ def test_a_wrong_derivative_is_caught() -> None:
             return [ig.sin(inputs[0])]
 
     with pytest.raises(AssertionError):
-        check_derivatives(lambda x: Wrong()(x), [X])
+        check_derivatives(Wrong(), [X])
     del OPS["test.wrong"]

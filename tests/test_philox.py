@@ -39,7 +39,9 @@ def test_words_continue_over_the_kernels_blocks() -> None:
     """The kernel works on 4096 counters at a time; what comes out does not show it."""
     shape = (4 * 4096 + 7,)
     key, step = 2**40 + 3, 2**33 + 5
-    found = ig.evaluate(Philox(shape, 99, 32)(ig.input("k", (), "int64"), ig.input("s", (), "int64")), k=key, s=step)
+    found = ig.evaluate(
+        Philox(shape, 99, 32)(ig.input("k", (), "int64"), ig.input("s", (), "int64")), k=key, s=step
+    )
     assert found.dtype == np.uint32
     np.testing.assert_array_equal(found, philox_words(key, step, 99, 32, shape))
 
@@ -114,7 +116,9 @@ def test_a_failed_step_draws_the_same_numbers_again() -> None:
     pick = ig.compile([noise, ig.gather(noise, index)], seed=5)
     expected = ig.compile(ig.random_uniform((4,), name="noise"), seed=5)
     np.testing.assert_array_equal(pick(index=[0, 1])[0], expected())
-    with pytest.raises(ig.errors.FeedError, match=r"found the index 4 at \[1\] of index; needed integers from 0 to 3"):
+    with pytest.raises(
+        ig.errors.FeedError, match=r"found the index 4 at \[1\] of index; needed integers from 0 to 3"
+    ):
         pick(index=[0, 4])
     assert pick.state["noise/step"] == 1
     np.testing.assert_array_equal(pick(index=[0, 1])[0], expected())
@@ -124,7 +128,9 @@ def test_a_failed_step_draws_the_same_numbers_again() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_gradient_alone_moves_the_stream_on(dtype: str) -> None:
     x = ig.input("x", (64,), dtype)
-    loss = (x * ig.random_uniform((64,), name="noise", dtype=dtype)).sum() + ig.dropout(x, 0.5, name="drop").sum()
+    loss = (x * ig.random_uniform((64,), name="noise", dtype=dtype)).sum() + ig.dropout(
+        x, 0.5, name="drop"
+    ).sum()
     slope = ig.compile([ig.grad(loss, x), x])
     first, second = slope(x=np.zeros(64))[0], slope(x=np.zeros(64))[0]
     assert (first != second).any()

@@ -58,7 +58,7 @@ class Arrays:
 
     @staticmethod
     def gather(x: Array, index: Any, axis: int) -> Array:
-        return np.take(x, index, axis)
+        return np.asarray(np.take(x, index, axis))
 
     @staticmethod
     def scatter_add(x: Array, index: Any, size: int) -> Array:
@@ -120,7 +120,7 @@ INSTRUCTIONS: dict[str, Instruction] = {
 
 @dataclass(frozen=True)
 class Program:
-    """Shapes of the inputs; then an instruction, its two operands and its number, each; a seed for numbers."""
+    """Shapes of the inputs; instructions with two operands and a number; a seed for the arrays."""
 
     shapes: tuple[tuple[int, int], ...]
     steps: tuple[tuple[str, int, int, int], ...]
@@ -156,7 +156,9 @@ class Program:
 
 def programs() -> st.SearchStrategy[Program]:
     sizes = st.tuples(st.integers(1, 4), st.integers(1, 4))
-    step = st.tuples(st.sampled_from(sorted(INSTRUCTIONS)), st.integers(0, 40), st.integers(0, 40), st.integers(0, 29))
+    step = st.tuples(
+        st.sampled_from(sorted(INSTRUCTIONS)), st.integers(0, 40), st.integers(0, 40), st.integers(0, 29)
+    )
     return st.builds(
         Program,
         st.lists(sizes, min_size=1, max_size=3).map(tuple),
@@ -195,7 +197,8 @@ def test_gradients_are_central_differences_of_numpy(program: Program) -> None:
     rng = np.random.default_rng(program.seed)
     directions = [rng.standard_normal(array.shape) for array in arrays]
     ahead, behind = (
-        program.loss(Arrays, [array + h * t for array, t in zip(arrays, directions, strict=True)]) for h in (1e-6, -1e-6)
+        program.loss(Arrays, [array + h * t for array, t in zip(arrays, directions, strict=True)])
+        for h in (1e-6, -1e-6)
     )
     along = sum(float((slope * t).sum()) for slope, t in zip(slopes, directions, strict=True))
     assert abs(along - (ahead - behind) / 2e-6) <= 1e-6 * max(1.0, abs(along))

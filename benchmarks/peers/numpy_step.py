@@ -78,7 +78,7 @@ class NumpyStep:
 
     def buffer_bytes(self, batch: int) -> int:
         """Return the bytes of activations, cotangents, scratch and gradients, without the parameters."""
-        return self._buffers[batch].nbytes() + self._gradients.nbytes
+        return int(self._buffers[batch].nbytes() + self._gradients.nbytes)
 
     def _plan(self, batch: int) -> Any:
         return _Buffers(self._sizes, batch, self._matrices, self._biases)

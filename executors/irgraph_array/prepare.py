@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -82,68 +82,63 @@ def prepare(
 
     `check`: after each node, raise NonFiniteError if a float result is not finite.
     """
-    table = KERNELS if kernels is None else kernels
-    arena = arrays.allocate(plan.arena_nbytes)
-    views: dict[tuple[int, Layout, str], Array] = {}
-
-    def array(slot: Slot) -> Array:
-        buffer = slot.buffer
-        if buffer.kind == "state":
-            memory, offset = state[buffer.variable], 0
-            if slot.layout.is_dense and slot.layout.shape == memory.shape:
-                return memory
-        else:
-            memory, offset = arena, buffer.offset
-        key = (id(memory) if buffer.kind == "state" else offset, slot.layout, slot.dtype.name)
-        found = views.get(key)
-        if found is None:
-            found = views[key] = arrays.view(memory, slot.layout, slot.dtype.name, offset)
-        return found
-
-    def bind(step: Step) -> Iterable[Call]:
-        context = Context(arrays.xp, plan.sizes, step.node)
-        inputs = [array(slot) for slot in step.inputs]
-        outputs = [array(slot) for slot in step.outputs]
-        return table[type(step.node.op)].bind(context, step.node.op, inputs, outputs)
-
+    bound = _Bound(arrays, plan, state, KERNELS if kernels is None else kernels)
     for step in plan.prologue:
-        for call in bind(step):
+        for call in bound.calls(step):
             call()
     compute: list[Call] = []
     owners: list[Node] = []
     if check:
         for name, slot in plan.feeds.items():
-            _append(
-                compute,
-                owners,
-                slot.buffer.owner.node,
-                [_finite(arrays.xp, array(slot), f"the feed {name!r}", slot.buffer.owner.node)],
-            )
+            node = slot.buffer.owner.node
+            compute.append(_finite(arrays.xp, bound.array(slot), f"the feed {name!r}", node))
+            owners.append(node)
     for step in plan.compute:
-        calls = list(bind(step))
+        calls = bound.calls(step)
         if check:
-            calls += [
-                _finite(arrays.xp, array(s), f"a result of {step.node.op.name}", step.node)
-                for s in step.outputs
-            ]
-        _append(compute, owners, step.node, calls)
-    commit = [call for step in plan.commit for call in bind(step)]
-    commit += [assign(array(target), array(source)) for target, source in plan.copies]
-    return Prepared(
-        arrays,
-        [array(slot) for slot in plan.feeds.values()],
-        compute,
-        owners,
-        [array(slot) for slot in plan.outputs],
-        commit,
-        arena,
-        plan.arena_nbytes,
-    )
+            what = f"a result of {step.node.op.name}"
+            calls += [_finite(arrays.xp, bound.array(slot), what, step.node) for slot in step.outputs]
+        compute += calls
+        owners += [step.node] * len(calls)
+    commit = [call for step in plan.commit for call in bound.calls(step)]
+    commit += [assign(bound.array(target), bound.array(source)) for target, source in plan.copies]
+    feeds = [bound.array(slot) for slot in plan.feeds.values()]
+    outputs = [bound.array(slot) for slot in plan.outputs]
+    return Prepared(arrays, feeds, compute, owners, outputs, commit, bound.arena, plan.arena_nbytes)
 
 
-def _append(compute: list[Call], owners: list[Node], node: Node, calls: list[Call]) -> None:
-    compute += calls
-    owners += [node] * len(calls)
+class _Bound:
+    """The arrays of a plan's slots, and the calls of its steps on them."""
+
+    def __init__(self, arrays: Arrays, plan: Plan, state: Mapping[str, Array], kernels: Any) -> None:
+        self.arrays = arrays
+        self.sizes = plan.sizes
+        self.state = state
+        self.kernels = kernels
+        self.arena = arrays.allocate(plan.arena_nbytes)
+        self._views: dict[tuple[int, Layout, str], Array] = {}
+
+    def array(self, slot: Slot) -> Array:
+        """The view of the arena, or the state variable, that a slot stands for."""
+        buffer = slot.buffer
+        if buffer.kind == "state":
+            memory, offset = self.state[buffer.variable], 0
+            if slot.layout.is_dense and slot.layout.shape == memory.shape:
+                return memory
+        else:
+            memory, offset = self.arena, buffer.offset
+        key = (id(memory) if buffer.kind == "state" else offset, slot.layout, slot.dtype.name)
+        found = self._views.get(key)
+        if found is None:
+            found = self._views[key] = self.arrays.view(memory, slot.layout, slot.dtype.name, offset)
+        return found
+
+    def calls(self, step: Step) -> list[Call]:
+        """What one step does, bound to its arrays."""
+        context = Context(self.arrays.xp, self.sizes, step.node)
+        inputs = [self.array(slot) for slot in step.inputs]
+        outputs = [self.array(slot) for slot in step.outputs]
+        return list(self.kernels[type(step.node.op)].bind(context, step.node.op, inputs, outputs))
 
 
 def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:

@@ -117,12 +117,13 @@ class _Network:
     def _follow_slices(self, operand: Dense, grow: bool) -> bool:
         """Take the parts (or pad to the wholes) of all axes that slices allow, at once."""
         at: dict[Label, Slice] = {}
+        taken = set(operand.labels)  # two parts of one whole can't both become it
         for link in self.links:
             if isinstance(link, Slice):
                 near, far = (link.part, link.whole) if grow else (link.whole, link.part)
-                free = far not in operand.labels and not self._needed(near, operand, link)
-                if near in operand.labels and free:
+                if near in operand.labels and far not in taken and not self._needed(near, operand, link):
                     at[near] = link
+                    taken.add(far)
         if not at:
             return False
         links = [at.get(label) for label in operand.labels]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..collector import without_collector
 from ..graph import topological_order
 from ..local_jacobian import NotDifferentiable
 from ..ops.constants import zeros
@@ -14,6 +15,7 @@ from .reverse import check_directions, live_values, not_differentiable
 from .structure import Tree, flatten, rebuild
 
 
+@without_collector
 def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
     """The derivative of `outputs` in the direction `tangents` (shaped as `wrt`), shaped as `outputs`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from ..collector import without_collector
 from ..errors import NotDifferentiableError, ShapeError, explain
 from ..graph import topological_order
 from ..local_jacobian import NotDifferentiable
@@ -53,6 +54,7 @@ def value_and_grad(loss: Value, wrt: Tree, disconnected: Disconnected = "raise")
     return loss, vjp(loss, wrt, ones((), loss.dtype), disconnected)
 
 
+@without_collector
 def vjp(outputs: Tree, wrt: Tree, cotangents: Tree, disconnected: Disconnected = "raise") -> Any:
     """The product of `cotangents` (shaped as `outputs`) with the Jacobian of `outputs` towards `wrt`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..value import Node, Value
 
 Array = np.ndarray[Any, Any]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
+Build = Callable[..., Any]  # of input values: one value, or a sequence of them
+Oracle = Callable[..., Any] | None  # of arrays: an array or a number, or a sequence of them
 
 SIZES: dict[str, int] = {"n": 4, "m": 3}
 """What the names in the shapes of cases stand for, where nothing else is said."""
@@ -123,8 +125,8 @@ class Case:
 
     op: str
     name: str
-    build: Callable[..., Value | Sequence[Value]]
-    oracle: Callable[..., Any] | None
+    build: Build
+    oracle: Oracle
     inputs: Mapping[str, Arg] = field(default_factory=dict)
     dtypes: tuple[str, ...] = ("float32", "float64")
     sizes: Mapping[str, int] = field(default_factory=lambda: SIZES)
@@ -144,10 +146,10 @@ class Case:
         return tuple(n for n, arg in self.inputs.items() if arg.differentiable and arg.dtype is None)
 
     def values(self, dtype: str | None = None, named: bool = False) -> dict[str, Value]:
-        """New input values of a float dtype, by default the first; `named` keeps the names in their shapes."""
-        float_dtype = dtype or self.dtypes[0]
+        """New input values of a float dtype (the first by default); `named` keeps names in their shapes."""
+        tested = dtype or self.dtypes[0]
         return {
-            name: input(name, arg.shape if named else arg.bound(self.sizes), arg.named_dtype(float_dtype))
+            name: input(name, arg.shape if named else arg.bound(self.sizes), arg.named_dtype(tested))
             for name, arg in self.inputs.items()
         }
 
@@ -192,8 +194,8 @@ class Case:
 def case(
     op: str,
     name: str,
-    build: Callable[..., Value | Sequence[Value]],
-    oracle: Callable[..., Any] | None,
+    build: Build,
+    oracle: Oracle,
     /,
     **inputs: Arg,
 ) -> Case:

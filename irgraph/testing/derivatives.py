@@ -60,11 +60,12 @@ class _Problem:
 
     def run(self, outputs: Sequence[Value], arrays: Sequence[Array], **more: Array) -> list[Array]:
         """Compile and call with what is needed of the feeds."""
-        return self.difference(outputs, [arrays], **more)[0]
+        (results,) = self.difference(outputs, [arrays], **more)
+        return results
 
     def difference(
         self, outputs: Sequence[Value], points: Sequence[Sequence[Array]], **more: Array
-    ) -> list[Any]:
+    ) -> list[list[Array]]:
         """The outputs at several points, by one function."""
         function = compile(list(outputs), verify=True)
         results = []

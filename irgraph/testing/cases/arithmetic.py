@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ...errors import DTypeError, ShapeError
+from ...op import Op
 from ...ops import arithmetic as a
 from ...ops import comparison as c
 from ...ops import elementary as e
 from ...ops.sources import input
-from ..case import BadCase, Case, case, off_zero, positive, real, spaced, whole
+from ..case import BadCase, Build, Case, Draw, Oracle, case, off_zero, positive, real, spaced, whole
 
-_PAIRS = {
+Shape = tuple[int | str, ...]
+
+_PAIRS: dict[str, tuple[Build, Build]] = {
     "add": (a.add, np.add),
     "subtract": (a.subtract, np.subtract),
     "multiply": (a.multiply, np.multiply),
@@ -42,25 +47,22 @@ def _pairs() -> list[Case]:
     return cases
 
 
-_SQUARED = lambda x: x * x  # noqa: E731  # one operand used twice
-
-_ELEMENTARY = {
-    "negative": (a.negative, np.negative, real),
-    "exp": (e.exp, np.exp, real),
+_ELEMENTARY: dict[str, tuple[Build, Oracle, Draw]] = {
+    "negative": (a.negative, np.negative, spaced(0.125)),
+    "exp": (e.exp, np.exp, spaced(0.125)),
     "log": (e.log, np.log, positive),
     "sqrt": (e.sqrt, np.sqrt, positive),
-    "sin": (e.sin, np.sin, real),
-    "cos": (e.cos, np.cos, real),
-    "tanh": (e.tanh, np.tanh, real),
-    "sigmoid": (e.sigmoid, lambda x: 1 / (1 + np.exp(-x)), real),
+    "sin": (e.sin, np.sin, spaced(0.125)),
+    "cos": (e.cos, np.cos, spaced(0.125)),
+    "tanh": (e.tanh, np.tanh, spaced(0.125)),
+    "sigmoid": (e.sigmoid, lambda x: 1 / (1 + np.exp(-x)), spaced(0.125)),
     "relu": (e.relu, lambda x: np.maximum(x, 0), off_zero),
 }
 
 
 def _elementary() -> list[Case]:
     cases = []
-    for name, (build, oracle, domain) in _ELEMENTARY.items():
-        draw = spaced(0.125) if domain is real else domain
+    for name, (build, oracle, draw) in _ELEMENTARY.items():
         for variant, shape in {"matrix": ("n", 3), "scalar": (), "empty": (0, 2), "ones": (1, 1)}.items():
             cases.append(case(name, variant, build, oracle, x=real(*shape, draw=draw)))
     return cases
@@ -71,11 +73,18 @@ CASES = [
     *_elementary(),
     case("add", "python number", lambda x: 2 + x, lambda x: 2 + x, x=real("n")),
     case("subtract", "from a number", lambda x: 1 - x, lambda x: 1 - x, x=real("n")),
-    case("multiply", "by itself", _SQUARED, np.square, x=real("n", 2)),
-    case("multiply", "an array", lambda x: np.array([1.0, 2.0], np.float32) * x, lambda x: x * [1, 2],
-         x=real("n", 2)).only("float32"),
+    case("multiply", "by itself", lambda x: x * x, np.square, x=real("n", 2)),
+    case(
+        "multiply",
+        "an array",
+        lambda x: np.array([1.0, 2.0], np.float32) * x,
+        lambda x: x * [1, 2],
+        x=real("n", 2),
+    ).only("float32"),
     case("divide", "a number by", lambda x: 1 / x, lambda x: 1 / x, x=real("n", draw=off_zero)),
-    case("divide", "integers", lambda x, y: x / y, np.divide, x=whole("n", 3), y=whole(3, low=1)).only("float32"),
+    case("divide", "integers", lambda x, y: x / y, np.divide, x=whole("n", 3), y=whole(3, low=1)).only(
+        "float32"
+    ),
     case("negative", "integers", lambda x: -x, np.negative, x=whole("n", 3)),
     case("exp", "large", e.exp, np.exp, x=real("n", draw=spaced(80.0))),
     case("tanh", "large", e.tanh, np.tanh, x=real("n", draw=spaced(40.0))),
@@ -84,31 +93,75 @@ CASES = [
     case("multiply", "power 4", lambda x: x**4, lambda x: x**4, x=real("n", draw=off_zero)),
     case("divide", "power -1", lambda x: x**-1, lambda x: x**-1, x=real("n", draw=off_zero)),
     case("sqrt", "power 1/2", lambda x: x**0.5, np.sqrt, x=real("n", draw=positive)),
-]  # fmt: skip
+]
+
+
+def _meeting(build: Build, left: Shape, right: Shape, dtype: str = "float32") -> Callable[[], object]:
+    return lambda: build(input("x", left), input("y", right, dtype))
+
+
+def _on_integers(op: Op) -> Callable[[], object]:
+    return lambda: op(input("x", (2,), "int64"))
+
 
 BAD_CASES = [
     *(
-        BadCase(name, "shapes", lambda build=build: build(input("x", ("batch", 3)), input("y", (4,))),
-                ShapeError, rf"(?s){name}: found shapes \(batch, 3\) and \(4,\), where 3 meets 4 on axis -1; needed equal")
+        BadCase(
+            name,
+            "shapes",
+            _meeting(build, ("batch", 3), (4,)),
+            ShapeError,
+            rf"(?s){name}: found shapes \(batch, 3\) and \(4,\), where 3 meets 4 on axis -1; needed equal",
+        )
         for name, (build, _) in _PAIRS.items()
     ),
     *(
-        BadCase(name, "dtypes", lambda build=build: build(input("x"), input("y", dtype="float64")),
-                DTypeError, r"x of float32 .* and y of float64 .*; needed one dtype(?s:.)*[Cc]ast")
+        BadCase(
+            name,
+            "dtypes",
+            _meeting(build, (), (), "float64"),
+            DTypeError,
+            r"x of float32 .* and y of float64 .*; needed one dtype(?s:.)*[Cc]ast",
+        )
         for name, (build, _) in _PAIRS.items()
     ),
-    BadCase("add", "two names", lambda: input("x", ("a",)) + input("y", ("b",)), ShapeError,
-            r"found shapes \(a,\) and \(b,\), where a meets b"),
-    BadCase("add", "bools", lambda: input("x", dtype="bool") + input("y", dtype="bool"), DTypeError,
-            r"found bool\[\]; needed a dtype of numbers"),
-    BadCase("negative", "unsigned", lambda: -input("x", dtype="uint8"), DTypeError,
-            r"found uint8\[\]; needed a signed dtype"),
-    BadCase("multiply", "exponent", lambda: input("x") ** 2.5, DTypeError,
-            r"found the exponent 2.5; needed -1, 0.5, 2, 3 or 4"),
+    BadCase(
+        "add",
+        "two names",
+        lambda: input("x", ("a",)) + input("y", ("b",)),
+        ShapeError,
+        r"found shapes \(a,\) and \(b,\), where a meets b",
+    ),
+    BadCase(
+        "add",
+        "bools",
+        lambda: input("x", dtype="bool") + input("y", dtype="bool"),
+        DTypeError,
+        r"found bool\[\]; needed a dtype of numbers",
+    ),
+    BadCase(
+        "negative",
+        "unsigned",
+        lambda: -input("x", dtype="uint8"),
+        DTypeError,
+        r"found uint8\[\]; needed a signed dtype",
+    ),
+    BadCase(
+        "multiply",
+        "exponent",
+        lambda: input("x") ** 2.5,
+        DTypeError,
+        r"found the exponent 2.5; needed -1, 0.5, 2, 3 or 4",
+    ),
     BadCase("relu", "bool", lambda: e.relu(input("x", dtype="bool")), DTypeError, r"needed a float dtype"),
     *(
-        BadCase(op.name, "integers", lambda op=op: op()(input("x", (2,), "int64")), DTypeError,
-                rf"{op.name}: found int64\[2\]; needed a float dtype")
+        BadCase(
+            op.name,
+            "integers",
+            _on_integers(op()),
+            DTypeError,
+            rf"{op.name}: found int64\[2\]; needed a float dtype",
+        )
         for op in (e.Exp, e.Log, e.Sqrt, e.Sin, e.Cos, e.Tanh, e.Sigmoid)
     ),
-]  # fmt: skip
+]

@@ -53,9 +53,15 @@ def _gathers() -> list[Case]:
         high = shape[axis]
         assert isinstance(high, int)
         cases.append(
-            case("gather", name, lambda x, i, a=axis, b=batch: x_.gather(x, i, a, b),
-                 lambda x, i, a=axis, b=batch: _take(x, i, a, b), x=real(*shape), i=whole(*index, low=0, high=high))
-        )  # fmt: skip
+            case(
+                "gather",
+                name,
+                lambda x, i, a=axis, b=batch: x_.gather(x, i, a, b),
+                lambda x, i, a=axis, b=batch: _take(x, i, a, b),
+                x=real(*shape),
+                i=whole(*index, low=0, high=high),
+            )
+        )
     return cases
 
 
@@ -72,10 +78,16 @@ def _scatters() -> list[Case]:
         "nothing": ((0, 2), (0,), 0, 0),
     }
     return [
-        case("scatter_add", name, lambda u, i, a=axis, b=batch: x_.scatter_add(u, i, 5, a, b),
-             lambda u, i, a=axis, b=batch: _scatter(u, i, 5, a, b), u=real(*shape), i=whole(*index, low=0, high=5))
+        case(
+            "scatter_add",
+            name,
+            lambda u, i, a=axis, b=batch: x_.scatter_add(u, i, 5, a, b),
+            lambda u, i, a=axis, b=batch: _scatter(u, i, 5, a, b),
+            u=real(*shape),
+            i=whole(*index, low=0, high=5),
+        )
         for name, (shape, index, axis, batch) in shapes.items()
-    ]  # fmt: skip
+    ]
 
 
 def _add_at(u: Any, i: Any) -> Any:
@@ -92,52 +104,159 @@ CASES = [
     *_gathers(),
     *_scatters(),
     case("gather", "by a list", lambda x: x[[2, 0, 2]], lambda x: x[[2, 0, 2]], x=real(3, 2)),
-    case("gather", "small index", lambda x, i: x[i], lambda x, i: x[i], x=real(3, 2),
-         i=whole("n", low=0, high=3, dtype="uint8")),
-    case("gather", "integers", x_.gather, lambda x, i: np.take(x, i, 0), x=whole(5, 2), i=whole("n", low=0, high=5)),
-    case("gather", "batched small index", lambda x, i: x_.gather(x, i, 1, 1), lambda x, i: _take(x, i, 1, 1),
-         x=real(100, 3), i=whole(100, 2, low=0, high=3, dtype="int8")),
-    case("scatter_add", "integers", lambda u, i: x_.scatter_add(u, i, 5), _add_at, u=whole("n", 2),
-         i=whole("n", low=0, high=5)),
-    case("take", "rows", x_.Take(0), lambda x, i: np.take(x, i, 0), x=real(5, 2), i=whole("n", low=0, high=5)),
-    case("take", "columns", x_.Take(1), lambda x, i: np.take(x, i, 1), x=real("n", 5), i=whole(2, 3, low=0, high=5)),
+    case(
+        "gather",
+        "small index",
+        lambda x, i: x[i],
+        lambda x, i: x[i],
+        x=real(3, 2),
+        i=whole("n", low=0, high=3, dtype="uint8"),
+    ),
+    case(
+        "gather",
+        "integers",
+        x_.gather,
+        lambda x, i: np.take(x, i, 0),
+        x=whole(5, 2),
+        i=whole("n", low=0, high=5),
+    ),
+    case(
+        "gather",
+        "batched small index",
+        lambda x, i: x_.gather(x, i, 1, 1),
+        lambda x, i: _take(x, i, 1, 1),
+        x=real(100, 3),
+        i=whole(100, 2, low=0, high=3, dtype="int8"),
+    ),
+    case(
+        "scatter_add",
+        "integers",
+        lambda u, i: x_.scatter_add(u, i, 5),
+        _add_at,
+        u=whole("n", 2),
+        i=whole("n", low=0, high=5),
+    ),
+    case(
+        "take", "rows", x_.Take(0), lambda x, i: np.take(x, i, 0), x=real(5, 2), i=whole("n", low=0, high=5)
+    ),
+    case(
+        "take",
+        "columns",
+        x_.Take(1),
+        lambda x, i: np.take(x, i, 1),
+        x=real("n", 5),
+        i=whole(2, 3, low=0, high=5),
+    ),
     case("take", "one", x_.Take(0), lambda x, i: np.take(x, i, 0), x=real(5), i=whole(low=0, high=5)),
     case("add_at", "rows", x_.AddAt(5), _add_at, u=real("n", 2), i=whole("n", low=0, high=5)),
     case("add_at", "matrix", x_.AddAt(5), _add_at, u=real("n", 2, 3), i=whole("n", 2, low=0, high=5)),
     case("add_at", "scalars", x_.AddAt(5), _add_at, u=real(), i=whole(low=0, high=5)),
     case("check_index", "in range", x_.CheckIndex(5), lambda i: i, i=whole("n", 3, low=0, high=5)),
-    case("check_index", "unsigned", x_.CheckIndex(300), lambda i: i, i=whole("n", low=0, high=255, dtype="uint8")),
+    case(
+        "check_index",
+        "unsigned",
+        x_.CheckIndex(300),
+        lambda i: i,
+        i=whole("n", low=0, high=255, dtype="uint8"),
+    ),
     case("check_index", "nothing", x_.CheckIndex(0), lambda i: i, i=whole(0, low=0, high=5)),
     case("one_hot", "vector", lambda i: x_.one_hot(i, 5), _one_hot, i=whole("n", low=0, high=5)),
     case("one_hot", "scalar", lambda i: x_.one_hot(i, 5, "float64"), _one_hot, i=whole(low=0, high=5)),
-    case("one_hot", "matrix of ints", lambda i: x_.one_hot(i, 5, "int32"), _one_hot,
-         i=whole("n", 2, low=0, high=5, dtype="int32")),
-    case("one_hot", "more classes than the index can name", lambda i: x_.one_hot(i, 300),
-         lambda i: (i[:, None] == np.arange(300)).astype(float), i=whole("n", low=0, high=255, dtype="uint8")),
-]  # fmt: skip
+    case(
+        "one_hot",
+        "matrix of ints",
+        lambda i: x_.one_hot(i, 5, "int32"),
+        _one_hot,
+        i=whole("n", 2, low=0, high=5, dtype="int32"),
+    ),
+    case(
+        "one_hot",
+        "more classes than the index can name",
+        lambda i: x_.one_hot(i, 300),
+        lambda i: (i[:, None] == np.arange(300)).astype(float),
+        i=whole("n", low=0, high=255, dtype="uint8"),
+    ),
+]
 
 BAD_CASES = [
-    BadCase("gather", "float index", lambda: x_.gather(input("x", (5, 2)), input("i", (3,))), DTypeError,
-            r"gather: found float32\[3\]; needed indices of an integer dtype"),
-    BadCase("gather", "bool index", lambda: input("x", (5, 2))[input("i", (5,), "bool")], DTypeError,
-            r"gather: found bool\[5\]; needed indices of an integer dtype"),
-    BadCase("gather", "axis", lambda: x_.gather(input("x", (5, 2)), [0], axis=2), ShapeError, r"found axis 2"),
-    BadCase("gather", "batch_dims", lambda: x_.gather(input("x", (5, 2)), [0], axis=0, batch_dims=1), ShapeError,
-            r"found batch_dims 1; needed 0 to 0 for axis 0"),
-    BadCase("gather", "batch sizes", lambda: x_.gather(input("x", (5, 2)), input("i", (4,), "int64"), 1, 1), ShapeError,
-            r"gather: .*needed the same first 1 sizes"),
-    BadCase("scatter_add", "sizes", lambda: x_.scatter_add(input("u", (3, 2)), input("i", (4,), "int64"), 5), ShapeError,
-            r"scatter_add: .*needed the index's axes among the updates'"),
-    BadCase("scatter_add", "batch_dims", lambda: x_.scatter_add(input("u", (3, 2)), input("i", (3,), "int64"), 5, 0, 1),
-            ShapeError, r"found batch_dims 1; needed 0 to 0 for axis 0"),
-    BadCase("take", "float index", lambda: x_.Take(0)(input("x", (5, 2)), input("i", (3,))), DTypeError,
-            r"take: found float32\[3\]; needed indices of an integer dtype"),
-    BadCase("add_at", "float index", lambda: x_.AddAt(5)(input("x", (5, 2)), input("i", (5,))), DTypeError,
-            r"add_at: found float32\[5\]; needed indices of an integer dtype"),
-    BadCase("add_at", "sizes", lambda: x_.AddAt(5)(input("x", (3, 2)), input("i", (4,), "int64")), ShapeError,
-            r"add_at: .*needed the index's axes among the updates'"),
-    BadCase("check_index", "float index", lambda: x_.CheckIndex(5)(input("i", (3,))), DTypeError,
-            r"check_index: found float32\[3\]; needed indices of an integer dtype"),
-    BadCase("one_hot", "float index", lambda: x_.one_hot(input("i", (3,)), 5), DTypeError,
-            r"one_hot: found float32\[3\]; needed indices of an integer dtype"),
-]  # fmt: skip
+    BadCase(
+        "gather",
+        "float index",
+        lambda: x_.gather(input("x", (5, 2)), input("i", (3,))),
+        DTypeError,
+        r"gather: found float32\[3\]; needed indices of an integer dtype",
+    ),
+    BadCase(
+        "gather",
+        "bool index",
+        lambda: input("x", (5, 2))[input("i", (5,), "bool")],
+        DTypeError,
+        r"gather: found bool\[5\]; needed indices of an integer dtype",
+    ),
+    BadCase(
+        "gather", "axis", lambda: x_.gather(input("x", (5, 2)), [0], axis=2), ShapeError, r"found axis 2"
+    ),
+    BadCase(
+        "gather",
+        "batch_dims",
+        lambda: x_.gather(input("x", (5, 2)), [0], axis=0, batch_dims=1),
+        ShapeError,
+        r"found batch_dims 1; needed 0 to 0 for axis 0",
+    ),
+    BadCase(
+        "gather",
+        "batch sizes",
+        lambda: x_.gather(input("x", (5, 2)), input("i", (4,), "int64"), 1, 1),
+        ShapeError,
+        r"gather: .*needed the same first 1 sizes",
+    ),
+    BadCase(
+        "scatter_add",
+        "sizes",
+        lambda: x_.scatter_add(input("u", (3, 2)), input("i", (4,), "int64"), 5),
+        ShapeError,
+        r"scatter_add: .*needed the index's axes among the updates'",
+    ),
+    BadCase(
+        "scatter_add",
+        "batch_dims",
+        lambda: x_.scatter_add(input("u", (3, 2)), input("i", (3,), "int64"), 5, 0, 1),
+        ShapeError,
+        r"found batch_dims 1; needed 0 to 0 for axis 0",
+    ),
+    BadCase(
+        "take",
+        "float index",
+        lambda: x_.Take(0)(input("x", (5, 2)), input("i", (3,))),
+        DTypeError,
+        r"take: found float32\[3\]; needed indices of an integer dtype",
+    ),
+    BadCase(
+        "add_at",
+        "float index",
+        lambda: x_.AddAt(5)(input("x", (5, 2)), input("i", (5,))),
+        DTypeError,
+        r"add_at: found float32\[5\]; needed indices of an integer dtype",
+    ),
+    BadCase(
+        "add_at",
+        "sizes",
+        lambda: x_.AddAt(5)(input("x", (3, 2)), input("i", (4,), "int64")),
+        ShapeError,
+        r"add_at: .*needed the index's axes among the updates'",
+    ),
+    BadCase(
+        "check_index",
+        "float index",
+        lambda: x_.CheckIndex(5)(input("i", (3,))),
+        DTypeError,
+        r"check_index: found float32\[3\]; needed indices of an integer dtype",
+    ),
+    BadCase(
+        "one_hot",
+        "float index",
+        lambda: x_.one_hot(input("i", (3,)), 5),
+        DTypeError,
+        r"one_hot: found float32\[3\]; needed indices of an integer dtype",
+    ),
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,11 @@ from ...ops.matmul import matmul
 from ...ops.sources import input
 from ..case import BadCase, Case, case, probabilities, real, spaced, whole
 
-_REDUCTIONS = {"sum": (r.sum, np.sum), "mean": (r.mean, np.mean), "max": (r.max, np.max)}
+_REDUCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "sum": (r.sum, np.sum),
+    "mean": (r.mean, np.mean),
+    "max": (r.max, np.max),
+}
 
 
 def _reductions() -> list[Case]:
@@ -85,24 +90,49 @@ def _matmuls() -> list[Case]:
 CASES = [
     *_reductions(),
     *_matmuls(),
-    case("sum", "small integers", r.sum, lambda x: x.sum(dtype=np.int64), x=whole("n", low=100, high=127, dtype="int8")),
+    case(
+        "sum",
+        "small integers",
+        r.sum,
+        lambda x: x.sum(dtype=np.int64),
+        x=whole("n", low=100, high=127, dtype="int8"),
+    ),
     case("max", "ones", lambda x: r.max(x, 0), lambda x: x.max(0), x=real(1, 2)),
     case("argmax", "last axis", r.argmax, lambda x: x.argmax(-1), x=whole("n", 5)),
-    case("argmax", "keepdims", lambda x: r.argmax(x, 0, True), lambda x: x.argmax(0, keepdims=True), x=whole(3, 5)),
+    case(
+        "argmax",
+        "keepdims",
+        lambda x: r.argmax(x, 0, True),
+        lambda x: x.argmax(0, keepdims=True),
+        x=whole(3, 5),
+    ),
     case("argmax", "middle", lambda x: r.argmax(x, 1), lambda x: x.argmax(1), x=whole("n", 3, 2)),
     case("argmax", "vector", r.argmax, lambda x: x.argmax(), x=whole(5)),
     case("cumsum", "last axis", cumsum, lambda x: x.cumsum(-1), x=real("n", 3)),
     case("cumsum", "first axis", lambda x: cumsum(x, 0), lambda x: x.cumsum(0), x=real("n", 3)),
-    case("cumsum", "middle, reverse", lambda x: cumsum(x, 1, reverse=True),
-         lambda x: x[:, ::-1].cumsum(1)[:, ::-1], x=real("n", 3, 2)),
+    case(
+        "cumsum",
+        "middle, reverse",
+        lambda x: cumsum(x, 1, reverse=True),
+        lambda x: x[:, ::-1].cumsum(1)[:, ::-1],
+        x=real("n", 3, 2),
+    ),
     case("cumsum", "integers", cumsum, lambda x: x.cumsum(-1), x=whole("n", 3)),
     case("cumsum", "ones and empty", lambda x: cumsum(x, 1), lambda x: x.cumsum(1), x=real(0, 1)),
     case("matmul", "integers", matmul, np.matmul, a=whole("n", 3), b=whole(3, 2)),
     case("matmul", "by itself transposed", lambda x: x @ x.T, lambda x: x @ x.T, x=real("n", 3)),
     *[
-        case(name, f"axis {axis}", lambda x, f=build, a=axis: f(x, a), lambda x, f=oracle, a=axis: f(x, a),
-             x=real("n", 3, 2))
-        for name, build, oracle in (("softmax", s.softmax, _softmax), ("log_softmax", s.log_softmax, _log_softmax))
+        case(
+            name,
+            f"axis {axis}",
+            lambda x, f=build, a=axis: f(x, a),
+            lambda x, f=oracle, a=axis: f(x, a),
+            x=real("n", 3, 2),
+        )
+        for name, build, oracle in (
+            ("softmax", s.softmax, _softmax),
+            ("log_softmax", s.log_softmax, _log_softmax),
+        )
         for axis in (-1, 1, 0)
     ],
     case("softmax", "large", s.softmax, _softmax, x=real("n", 3, draw=spaced(1000.0))),
@@ -110,45 +140,144 @@ CASES = [
     case("softmax", "one class", s.softmax, _softmax, x=real("n", 1)),
     case("log_softmax", "one class", s.log_softmax, _log_softmax, x=real("n", 1)),
     case("softmax", "empty", s.softmax, _softmax, x=real(0, 3)),
-    case("softmax_cross_entropy", "labels", s.softmax_cross_entropy, _cross_entropy,
-         logits=real("n", 5), target=whole("n", low=0, high=5)),
-    case("softmax_cross_entropy", "small labels of a sequence", s.softmax_cross_entropy, _cross_entropy,
-         logits=real("n", 2, 3), target=whole("n", 2, low=0, high=3, dtype="uint8")),
-    case("softmax_cross_entropy", "one example", s.softmax_cross_entropy, _cross_entropy,
-         logits=real(5), target=whole(low=0, high=5)),
-    case("softmax_cross_entropy", "probabilities", s.softmax_cross_entropy, _cross_entropy,
-         logits=real("n", 5), target=real("n", 5, draw=probabilities)),
-    case("softmax_cross_entropy", "weights", s.softmax_cross_entropy, _cross_entropy,
-         logits=real("n", 2, 3), target=real("n", 2, 3)),
-    case("softmax_cross_entropy", "large", s.softmax_cross_entropy, _cross_entropy,
-         logits=real("n", 3, draw=spaced(1000.0)), target=whole("n", low=0, high=3)),
-]  # fmt: skip
+    case(
+        "softmax_cross_entropy",
+        "labels",
+        s.softmax_cross_entropy,
+        _cross_entropy,
+        logits=real("n", 5),
+        target=whole("n", low=0, high=5),
+    ),
+    case(
+        "softmax_cross_entropy",
+        "small labels of a sequence",
+        s.softmax_cross_entropy,
+        _cross_entropy,
+        logits=real("n", 2, 3),
+        target=whole("n", 2, low=0, high=3, dtype="uint8"),
+    ),
+    case(
+        "softmax_cross_entropy",
+        "one example",
+        s.softmax_cross_entropy,
+        _cross_entropy,
+        logits=real(5),
+        target=whole(low=0, high=5),
+    ),
+    case(
+        "softmax_cross_entropy",
+        "probabilities",
+        s.softmax_cross_entropy,
+        _cross_entropy,
+        logits=real("n", 5),
+        target=real("n", 5, draw=probabilities),
+    ),
+    case(
+        "softmax_cross_entropy",
+        "weights",
+        s.softmax_cross_entropy,
+        _cross_entropy,
+        logits=real("n", 2, 3),
+        target=real("n", 2, 3),
+    ),
+    case(
+        "softmax_cross_entropy",
+        "large",
+        s.softmax_cross_entropy,
+        _cross_entropy,
+        logits=real("n", 3, draw=spaced(1000.0)),
+        target=whole("n", low=0, high=3),
+    ),
+]
 
 BAD_CASES = [
-    BadCase("sum", "axis", lambda: input("x", (2, 3)).sum(2), ShapeError, r"found axis 2; needed an integer from -2 to 1"),
-    BadCase("sum", "twice", lambda: input("x", (2, 3)).sum((0, -2)), ShapeError, r"axes \(0, -2\) .* at most once"),
-    BadCase("mean", "integers", lambda: r.Mean((0,))(input("x", (2,), "int64")), DTypeError,
-            r"mean: found int64\[2\]; needed a float dtype"),
-    BadCase("max", "empty", lambda: r.max(input("x", (0, 2)), 0), ShapeError, r"max: .* at least one element"),
-    BadCase("argmax", "empty", lambda: r.argmax(input("x", (2, 0))), ShapeError, r"argmax: .* at least one element"),
-    BadCase("argmax", "bools", lambda: r.argmax(input("x", (2,), "bool")), DTypeError, r"argmax: .* a dtype of numbers"),
+    BadCase(
+        "sum",
+        "axis",
+        lambda: input("x", (2, 3)).sum(2),
+        ShapeError,
+        r"found axis 2; needed an integer from -2 to 1",
+    ),
+    BadCase(
+        "sum", "twice", lambda: input("x", (2, 3)).sum((0, -2)), ShapeError, r"axes \(0, -2\) .* at most once"
+    ),
+    BadCase(
+        "mean",
+        "integers",
+        lambda: r.Mean((0,))(input("x", (2,), "int64")),
+        DTypeError,
+        r"mean: found int64\[2\]; needed a float dtype",
+    ),
+    BadCase(
+        "max", "empty", lambda: r.max(input("x", (0, 2)), 0), ShapeError, r"max: .* at least one element"
+    ),
+    BadCase(
+        "argmax",
+        "empty",
+        lambda: r.argmax(input("x", (2, 0))),
+        ShapeError,
+        r"argmax: .* at least one element",
+    ),
+    BadCase(
+        "argmax",
+        "bools",
+        lambda: r.argmax(input("x", (2,), "bool")),
+        DTypeError,
+        r"argmax: .* a dtype of numbers",
+    ),
     BadCase("cumsum", "axis", lambda: cumsum(input("x", (2,)), 1), ShapeError, r"found axis 1; needed"),
-    BadCase("matmul", "inner sizes", lambda: input("x", ("batch", 3)) @ input("w", (4, 5)), ShapeError,
-            r"matmul: found float32\[batch, 3\] @ float32\[4, 5\]; needed as many columns"),
-    BadCase("matmul", "batches", lambda: input("x", (2, 3, 4)) @ input("w", (5, 4, 3)), ShapeError,
-            r"matmul: found shapes \(2,\) and \(5,\)"),
+    BadCase(
+        "matmul",
+        "inner sizes",
+        lambda: input("x", ("batch", 3)) @ input("w", (4, 5)),
+        ShapeError,
+        r"matmul: found float32\[batch, 3\] @ float32\[4, 5\]; needed as many columns",
+    ),
+    BadCase(
+        "matmul",
+        "batches",
+        lambda: input("x", (2, 3, 4)) @ input("w", (5, 4, 3)),
+        ShapeError,
+        r"matmul: found shapes \(2,\) and \(5,\)",
+    ),
     BadCase("matmul", "scalar", lambda: input("x") @ input("w", (4, 5)), ShapeError, r"matmul of the scalar"),
-    BadCase("matmul", "dtypes", lambda: input("x", (2, 2)) @ input("w", (2, 2), "float64"), DTypeError,
-            r"matmul: found x of float32 .* and w of float64"),
+    BadCase(
+        "matmul",
+        "dtypes",
+        lambda: input("x", (2, 2)) @ input("w", (2, 2), "float64"),
+        DTypeError,
+        r"matmul: found x of float32 .* and w of float64",
+    ),
     BadCase("softmax", "axis", lambda: s.softmax(input("x", (2,)), 1), ShapeError, r"found axis 1; needed"),
-    BadCase("log_softmax", "axis", lambda: s.log_softmax(input("x", (2,)), 3), ShapeError, r"found axis 3; needed"),
-    BadCase("softmax_cross_entropy", "label column", lambda: s.softmax_cross_entropy(
-        input("x", ("batch", 10)), input("t", ("batch", 1), "int64")), ShapeError,
-        r"logits of shape \(batch, 10\) and a target of shape \(batch, 1\); needed integer labels of shape \(batch,\)"),
-    BadCase("softmax_cross_entropy", "probabilities", lambda: s.softmax_cross_entropy(
-        input("x", ("batch", 10)), input("t", ("batch",))), ShapeError, r"needed probabilities of shape \(batch, 10\)"),
-    BadCase("softmax_cross_entropy", "dtype", lambda: s.softmax_cross_entropy(
-        input("x", ("batch", 10)), input("t", ("batch", 10), "float64")), DTypeError, r"needed integer labels or prob"),
-    BadCase("softmax_cross_entropy", "scalar", lambda: s.softmax_cross_entropy(input("x"), input("t")), ShapeError,
-            r"needed a last axis of classes"),
-]  # fmt: skip
+    BadCase(
+        "log_softmax", "axis", lambda: s.log_softmax(input("x", (2,)), 3), ShapeError, r"found axis 3; needed"
+    ),
+    BadCase(
+        "softmax_cross_entropy",
+        "label column",
+        lambda: s.softmax_cross_entropy(input("x", ("batch", 10)), input("t", ("batch", 1), "int64")),
+        ShapeError,
+        r"logits of shape \(batch, 10\) and a target of shape \(batch, 1\); needed integer labels of shape",
+    ),
+    BadCase(
+        "softmax_cross_entropy",
+        "probabilities",
+        lambda: s.softmax_cross_entropy(input("x", ("batch", 10)), input("t", ("batch",))),
+        ShapeError,
+        r"needed probabilities of shape \(batch, 10\)",
+    ),
+    BadCase(
+        "softmax_cross_entropy",
+        "dtype",
+        lambda: s.softmax_cross_entropy(input("x", ("batch", 10)), input("t", ("batch", 10), "float64")),
+        DTypeError,
+        r"needed integer labels or prob",
+    ),
+    BadCase(
+        "softmax_cross_entropy",
+        "scalar",
+        lambda: s.softmax_cross_entropy(input("x"), input("t")),
+        ShapeError,
+        r"needed a last axis of classes",
+    ),
+]

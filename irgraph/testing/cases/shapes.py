@@ -37,10 +37,15 @@ def _reshapes() -> list[Case]:
         "one element": ((1,), lambda s: (1, 1)),
     }
     return [
-        case("reshape", name, lambda x, t=target: h.reshape(x, t(x.shape)), lambda x, t=target: x.reshape(t(x.shape)),
-             x=real(*source))
+        case(
+            "reshape",
+            name,
+            lambda x, t=target: h.reshape(x, t(x.shape)),
+            lambda x, t=target: x.reshape(t(x.shape)),
+            x=real(*source),
+        )
         for name, (source, target) in targets.items()
-    ]  # fmt: skip
+    ]
 
 
 def _broadcasts() -> list[Case]:
@@ -54,10 +59,15 @@ def _broadcasts() -> list[Case]:
         "all ones": ((1, 1), lambda s: (1, 1, 1)),
     }
     return [
-        case("broadcast_to", name, lambda x, t=target: h.broadcast_to(x, t(x.shape)),
-             lambda x, t=target: np.broadcast_to(x, t(x.shape)), x=real(*source))
+        case(
+            "broadcast_to",
+            name,
+            lambda x, t=target: h.broadcast_to(x, t(x.shape)),
+            lambda x, t=target: np.broadcast_to(x, t(x.shape)),
+            x=real(*source),
+        )
         for name, (source, target) in targets.items()
-    ]  # fmt: skip
+    ]
 
 
 def _slices() -> list[Case]:
@@ -85,9 +95,7 @@ def _slices() -> list[Case]:
         "one": ((1, 3), lambda x: x[0, :1]),
         "twice": ((6, "n"), lambda x: x[1:5][::2]),
     }
-    return [
-        case("slice", name, index, index, x=real(*shape)) for name, (shape, index) in indices.items()
-    ]  # fmt: skip
+    return [case("slice", name, index, index, x=real(*shape)) for name, (shape, index) in indices.items()]
 
 
 def _spread(x: Any) -> Any:
@@ -108,10 +116,15 @@ def _concatenations() -> list[Case]:
         "only nothing": (0, ((0, 2), (0, 2))),
     }
     return [
-        case("concatenate", name, lambda *xs, a=axis: g.concatenate(xs, a), lambda *xs, a=axis: np.concatenate(xs, a),
-             **{f"x{n}": real(*shape) for n, shape in enumerate(parts)})
+        case(
+            "concatenate",
+            name,
+            lambda *xs, a=axis: g.concatenate(xs, a),
+            lambda *xs, a=axis: np.concatenate(xs, a),
+            **{f"x{n}": real(*shape) for n, shape in enumerate(parts)},
+        )
         for name, (axis, parts) in shapes.items()
-    ]  # fmt: skip
+    ]
 
 
 CASES = [
@@ -122,55 +135,181 @@ CASES = [
     case("reshape", "of a transpose", lambda x: x.T.reshape(-1), lambda x: x.T.reshape(-1), x=real("n", 3)),
     case("reshape", "axis", lambda x: h.expand_dims(x, -2), lambda x: np.expand_dims(x, -2), x=real("n", 3)),
     case("transpose", "matrix", h.transpose, np.transpose, x=real("n", 3)),
-    case("transpose", "rank 3", lambda x: x.transpose(1, 2, 0), lambda x: x.transpose(1, 2, 0), x=real("n", 1, 2)),
-    case("transpose", "negative axes", lambda x: h.transpose(x, (-1, 0, -2)), lambda x: x.transpose(2, 0, 1),
-         x=real("n", 3, 2)),
+    case(
+        "transpose",
+        "rank 3",
+        lambda x: x.transpose(1, 2, 0),
+        lambda x: x.transpose(1, 2, 0),
+        x=real("n", 1, 2),
+    ),
+    case(
+        "transpose",
+        "negative axes",
+        lambda x: h.transpose(x, (-1, 0, -2)),
+        lambda x: x.transpose(2, 0, 1),
+        x=real("n", 3, 2),
+    ),
     case("transpose", "nothing", h.transpose, np.transpose, x=real("n")),
     case("transpose", "empty", h.transpose, np.transpose, x=real(0, 3)),
-    case("pad", "zeros", lambda x: g.pad(x, [(1, 2), (0, 1)]), lambda x: np.pad(x, [(1, 2), (0, 1)]), x=real("n", 3)),
-    case("pad", "a value", lambda x: g.pad(x, [(2, 0)], -1.5), lambda x: np.pad(x, [(2, 0)], constant_values=-1.5),
-         x=real("n")),
-    case("pad", "integers", lambda x: g.pad(x, [(0, 2)], 7), lambda x: np.pad(x, [(0, 2)], constant_values=7),
-         x=whole("n")),
-    case("pad", "nothing", lambda x: g.pad(x, [(1, 1), (0, 0)]), lambda x: np.pad(x, [(1, 1), (0, 0)]), x=real(0, 2)),
+    case(
+        "pad",
+        "zeros",
+        lambda x: g.pad(x, [(1, 2), (0, 1)]),
+        lambda x: np.pad(x, [(1, 2), (0, 1)]),
+        x=real("n", 3),
+    ),
+    case(
+        "pad",
+        "a value",
+        lambda x: g.pad(x, [(2, 0)], -1.5),
+        lambda x: np.pad(x, [(2, 0)], constant_values=-1.5),
+        x=real("n"),
+    ),
+    case(
+        "pad",
+        "integers",
+        lambda x: g.pad(x, [(0, 2)], 7),
+        lambda x: np.pad(x, [(0, 2)], constant_values=7),
+        x=whole("n"),
+    ),
+    case(
+        "pad",
+        "nothing",
+        lambda x: g.pad(x, [(1, 1), (0, 0)]),
+        lambda x: np.pad(x, [(1, 1), (0, 0)]),
+        x=real(0, 2),
+    ),
     case("pad", "widths of 0", lambda x: g.pad(x, [(0, 0)]), lambda x: x, x=real("n")),
-    case("pad", "backwards with gaps", lambda x: g.Pad((5,), (-2,), (7,), 1.5)(x), _spread, x=real(3)),
-    case("concatenate", "bools", lambda x, y: g.concatenate([x, y]), lambda x, y: np.concatenate([x, y]),
-         x=truth("n"), y=truth(2)),
-    case("concatenate", "one value twice", lambda x: g.concatenate([x, x, x], 1),
-         lambda x: np.concatenate([x, x, x], 1), x=real("n", 2)),
-]  # fmt: skip
+    case("pad", "backwards with gaps", g.Pad((5,), (-2,), (7,), 1.5), _spread, x=real(3)),
+    case(
+        "concatenate",
+        "bools",
+        lambda x, y: g.concatenate([x, y]),
+        lambda x, y: np.concatenate([x, y]),
+        x=truth("n"),
+        y=truth(2),
+    ),
+    case(
+        "concatenate",
+        "one value twice",
+        lambda x: g.concatenate([x, x, x], 1),
+        lambda x: np.concatenate([x, x, x], 1),
+        x=real("n", 2),
+    ),
+]
 
 BAD_CASES = [
-    BadCase("reshape", "sizes", lambda: input("x", ("batch", 6)).reshape("batch", 4), ShapeError,
-            r"reshape: found shape \(batch, 6\) with 6\*batch elements; needed as many as in \(batch, 4\)"),
-    BadCase("reshape", "two unknown", lambda: input("x", (6,)).reshape(-1, -1), ShapeError, r"needed -1 at most once"),
-    BadCase("reshape", "no multiple", lambda: input("x", (6,)).reshape(4, -1), ShapeError,
-            r"found 6 elements; needed a multiple of 4"),
-    BadCase("transpose", "axes", lambda: input("x", (2, 3)).transpose(0, 0), ShapeError,
-            r"found axes \(0, 0\); needed each of the 2 axes once"),
-    BadCase("broadcast_to", "shape", lambda: h.broadcast_to(input("x", (2, 3)), (3, 3)), ShapeError,
-            r"broadcast_to: found shapes \(2, 3\) and \(3, 3\)"),
-    BadCase("broadcast_to", "smaller", lambda: h.broadcast_to(input("x", (2, 3)), (3,)), ShapeError,
-            r"broadcast_to: found float32\[2, 3\]; needed a shape that repeats to \(3,\)"),
-    BadCase("slice", "too many", lambda: input("x", (2, 3))[0, 0, 0], ShapeError, r"found 3 indices; needed at most 2"),
-    BadCase("slice", "out of range", lambda: input("x", (2, 3))[2], ShapeError, r"found index 2 on an axis of size 2"),
-    BadCase("slice", "far out of range", lambda: input("x", (2, 3))[:, -4], ShapeError, r"found index -4 on an axis of"),
-    BadCase("slice", "a float", lambda: input("x", (2, 3))[1.0], DTypeError, r"found the index 1.0; needed integers"),
+    BadCase(
+        "reshape",
+        "sizes",
+        lambda: input("x", ("batch", 6)).reshape("batch", 4),
+        ShapeError,
+        r"reshape: found shape \(batch, 6\) with 6\*batch elements; needed as many as in \(batch, 4\)",
+    ),
+    BadCase(
+        "reshape",
+        "two unknown",
+        lambda: input("x", (6,)).reshape(-1, -1),
+        ShapeError,
+        r"needed -1 at most once",
+    ),
+    BadCase(
+        "reshape",
+        "no multiple",
+        lambda: input("x", (6,)).reshape(4, -1),
+        ShapeError,
+        r"found 6 elements; needed a multiple of 4",
+    ),
+    BadCase(
+        "transpose",
+        "axes",
+        lambda: input("x", (2, 3)).transpose(0, 0),
+        ShapeError,
+        r"found axes \(0, 0\); needed each of the 2 axes once",
+    ),
+    BadCase(
+        "broadcast_to",
+        "shape",
+        lambda: h.broadcast_to(input("x", (2, 3)), (3, 3)),
+        ShapeError,
+        r"broadcast_to: found shapes \(2, 3\) and \(3, 3\)",
+    ),
+    BadCase(
+        "broadcast_to",
+        "smaller",
+        lambda: h.broadcast_to(input("x", (2, 3)), (3,)),
+        ShapeError,
+        r"broadcast_to: found float32\[2, 3\]; needed a shape that repeats to \(3,\)",
+    ),
+    BadCase(
+        "slice",
+        "too many",
+        lambda: input("x", (2, 3))[0, 0, 0],
+        ShapeError,
+        r"found 3 indices; needed at most 2",
+    ),
+    BadCase(
+        "slice",
+        "out of range",
+        lambda: input("x", (2, 3))[2],
+        ShapeError,
+        r"found index 2 on an axis of size 2",
+    ),
+    BadCase(
+        "slice",
+        "far out of range",
+        lambda: input("x", (2, 3))[:, -4],
+        ShapeError,
+        r"found index -4 on an axis of",
+    ),
+    BadCase(
+        "slice",
+        "a float",
+        lambda: input("x", (2, 3))[1.0],
+        DTypeError,
+        r"found the index 1.0; needed integers",
+    ),
     BadCase("slice", "step 0", lambda: input("x", ("n", 3))[::0], ShapeError, r"found a slice step of 0"),
     BadCase("slice", "known step 0", lambda: input("x", (3,))[::0], ShapeError, r"found a slice step of 0"),
-    BadCase("slice", "outside", lambda: g.Slice((2,), (1,), (3,))(input("x", (4,))), ShapeError,
-            r"slice: found a slice from 2 to 4 on an axis of size 4"),
+    BadCase(
+        "slice",
+        "outside",
+        lambda: g.Slice((2,), (1,), (3,))(input("x", (4,))),
+        ShapeError,
+        r"slice: found a slice from 2 to 4 on an axis of size 4",
+    ),
     BadCase("pad", "negative", lambda: g.pad(input("x", (4,)), [(-1, 0)]), ShapeError, r"needed 1 pairs"),
     BadCase("pad", "too few", lambda: g.pad(input("x", (4, 3)), [(1, 0)]), ShapeError, r"needed 2 pairs"),
-    BadCase("concatenate", "sizes", lambda: g.concatenate([input("x", (2, 3)), input("y", (2, 4))]), ShapeError,
-            r"concatenate: found shapes \(2, 3\) and \(2, 4\); needed equal sizes on all axes but 0"),
-    BadCase("concatenate", "ranks", lambda: g.concatenate([input("x", (2, 3)), input("y", (2,))]), ShapeError,
-            r"concatenate: .*needed one rank"),
-    BadCase("concatenate", "dtypes", lambda: g.concatenate([input("x", (2,)), input("y", (2,), "int64")]), DTypeError,
-            r"concatenate: found x of float32 .* and y of int64"),
-    BadCase("concatenate", "dtypes of the op", lambda: g.Concatenate(0)(input("x", (2,)), input("y", (2,), "int64")),
-            DTypeError, r"concatenate: .*needed one dtype"),
+    BadCase(
+        "concatenate",
+        "sizes",
+        lambda: g.concatenate([input("x", (2, 3)), input("y", (2, 4))]),
+        ShapeError,
+        r"concatenate: found shapes \(2, 3\) and \(2, 4\); needed equal sizes on all axes but 0",
+    ),
+    BadCase(
+        "concatenate",
+        "ranks",
+        lambda: g.concatenate([input("x", (2, 3)), input("y", (2,))]),
+        ShapeError,
+        r"concatenate: .*needed one rank",
+    ),
+    BadCase(
+        "concatenate",
+        "dtypes",
+        lambda: g.concatenate([input("x", (2,)), input("y", (2,), "int64")]),
+        DTypeError,
+        r"concatenate: found x of float32 .* and y of int64",
+    ),
+    BadCase(
+        "concatenate",
+        "dtypes of the op",
+        lambda: g.Concatenate(0)(input("x", (2,)), input("y", (2,), "int64")),
+        DTypeError,
+        r"concatenate: .*needed one dtype",
+    ),
     BadCase("concatenate", "nothing", lambda: g.concatenate([]), ShapeError, r"found no values"),
-    BadCase("concatenate", "scalars", lambda: g.concatenate([input("x"), input("y")]), ShapeError, r"found axis 0"),
-]  # fmt: skip
+    BadCase(
+        "concatenate", "scalars", lambda: g.concatenate([input("x"), input("y")]), ShapeError, r"found axis 0"
+    ),
+]
