@@ -138,7 +138,8 @@ def attribute_text(value: object, data: dict[str, ArrayData]) -> str:
 def stated_fields(instance: Any) -> dict[str, Any]:
     """The fields of a dataclass by name, in order, without those that have their default value."""
     stated = {}
-    for name, default in _defaults(type(instance)):
+    cls: Any = type(instance)
+    for name, default in _defaults(cls):
         value = getattr(instance, name)
         if type(value) is not type(default) or (value is not default and repr(value) != repr(default)):
             stated[name] = value

@@ -104,8 +104,8 @@ class Feeds:
                 explain(
                     f"no size for the named dims {', '.join(missing)}",
                     "a size for each",
-                    do="Call the function once, or pass sizes, e.g. memory(batch=32); an input must have "
-                    "each name as one of its sizes.",
+                    do="Pass them, e.g. memory(batch=32); in a call an input must have each as one of its "
+                    "sizes: name it with compile(..., inputs=[x]) where the outputs do not read it.",
                 )
             )
         return dict(sizes)

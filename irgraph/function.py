@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .autodiff.structure import Tree, flatten, rebuild
@@ -34,6 +34,7 @@ class Function:
         self,
         outputs: Tree,
         graph: Graph,
+        inputs: Mapping[str, Value],
         program: Program,
         state: State,
         executor: Executor,
@@ -45,7 +46,7 @@ class Function:
         self.executor = executor
         self._outputs = outputs
         self._check = check
-        self._feeds = Feeds(graph.inputs, program.names)
+        self._feeds = Feeds(inputs, program.names)
         order = [self._feeds.names.index(name) for name in program.graph.inputs]
         self._pick = None if order == list(range(len(self._feeds.names))) else order
         self._prepared: OrderedDict[Shapes, tuple[Shapes, Plan, PreparedPlan]] = OrderedDict()
@@ -170,6 +171,7 @@ class Function:
 def compile(
     outputs: Tree,
     updates: Iterable[Update] | Mapping[Value, Value] = (),
+    inputs: Sequence[Value] = (),
     state: State | None = None,
     seed: int = 0,
     executor: str | Executor = "numpy",
@@ -180,7 +182,10 @@ def compile(
 
     `outputs` is a value, a sequence or a dict; calls return the same structure. `updates` are pairs (state
     variable, new value), or a dict of them, as optimizers make them; updates that travel with values are
-    added. A `state` is shared; without one a new state starts from the initializers under `seed`.
+    added. `inputs` are fed although the outputs may not read them: they bind named dims, as `x` does for the
+    gradient of a linear function of `x`, which does not depend on it. A `state` is shared; without one a
+    new state starts from the initializers under `seed`.
+
     `check=True` raises NonFiniteError at the first node whose result is not finite. `verify=True` checks
     the graph before and after each compiler pass.
 
@@ -192,8 +197,20 @@ def compile(
     >>> f(x=[1.0, 2.0])
     {'double': array([2., 4.], dtype=float32)}
     """
+    graph = _graph(outputs, updates)
+    fed = _fed(graph, inputs)
+    runner = find_executor(executor) if isinstance(executor, str) else executor
+    program = lower(graph, runner, verify, commit_computes=not check)  # what is committed is checked before
+    if state is None:
+        state = State(runner.to_device, runner.to_host)
+    state.admit(graph.states, seed)
+    return Function(outputs, graph, fed, program, state, runner, check)
+
+
+def _graph(outputs: Tree, updates: Iterable[Update] | Mapping[Value, Value]) -> Graph:
+    """The user's graph, its updates looked at closely: they are easily written wrong."""
     values = flatten(outputs, "outputs")
-    if not isinstance(updates, (Mapping, Iterable)):
+    if not isinstance(updates, Iterable):
         raise GraphError(explain(f"updates={updates!r}", "pairs, e.g. updates=optimizer.minimize(loss)"))
     pairs: list[Any] = list(updates.items() if isinstance(updates, Mapping) else updates)
     for pair in pairs:
@@ -202,19 +219,24 @@ def compile(
         ):
             raise GraphError(explain(f"the update {pair!r}", "a pair (state variable, new value)"))
     named = {str(k): v for k, v in outputs.items()} if isinstance(outputs, Mapping) else name_outputs(values)
-    graph = Graph(named, pairs)
-    if "out" in graph.inputs:
+    if len(named) != len(values):
+        raise GraphError(explain(f"the keys {list(outputs)!r}", "keys that differ as text"))
+    return Graph(named, pairs)
+
+
+def _fed(graph: Graph, declared: Sequence[Value]) -> dict[str, Value]:
+    """The inputs by name: those declared, in their order, then the others that the graph reads."""
+    for value in flatten(declared, "inputs"):
+        if value.node.op.source != "input" or graph.inputs.get(str(value.node.op.label), value) is not value:
+            found = f"{value!r} among the inputs"
+            needed = "values of irgraph.input, of other names than those of other inputs"
+            raise GraphError(explain(found, needed, value.node.origin, "Pass what irgraph.input returned."))
+    fed = {str(value.node.op.label): value for value in declared} | graph.inputs
+    if "out" in fed:
         raise GraphError(
-            explain("an input named 'out'", "another name", graph.inputs["out"].node.origin, "Rename it.")
+            explain("an input named 'out'", "another name", fed["out"].node.origin, "Rename it.")
         )
-    runner = find_executor(executor) if isinstance(executor, str) else executor
-    program = lower(
-        graph, runner, verify, commit_computes=not check
-    )  # every result is checked before the commit
-    if state is None:
-        state = State(runner.to_device, runner.to_host)
-    state.admit(graph.states, seed)
-    return Function(outputs, graph, program, state, runner, check)
+    return fed
 
 
 def evaluate(outputs: Tree, /, **feeds: Any) -> Any:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = {"irgraph": ROOT / "irgraph", **{p.name: p for p in (ROOT / "executors").iterdir() if p.is_dir()}}
 
 LAYERS: list[set[str]] = [
-    {"errors", "origin", "polynomial", "dims", "types", "layout", "attributes", "init"},
+    {"errors", "origin", "collector", "polynomial", "dims", "types", "layout", "attributes", "init"},
     {"value", "op", "local_jacobian", "onnx_writer"},
     {"graph", "printing", "parsing", "verify"},
     {"ops"},
@@ -142,12 +142,12 @@ def is_module(name: str) -> bool:
 def layer(module: str) -> int | None:
     """The layer of a module of irgraph; None for the package itself."""
     room = module.split(".")[1:2]
-    return next(n for n, rooms in enumerate(LAYERS) if room[0] in rooms) if room else None
+    return next((n for n, rooms in enumerate(LAYERS) if room[0] in rooms), len(LAYERS)) if room else None
 
 
 def test_every_room_has_one_layer() -> None:
     rooms = {module.split(".")[1] for module, _ in modules("irgraph") if "." in module}
-    assert rooms <= set().union(*LAYERS)
+    assert not rooms - set().union(*LAYERS), "give each new room a layer"
     assert sum(map(len, LAYERS)) == len(set().union(*LAYERS))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import irgraph as ig
-from irgraph.errors import ExecutorError, FeedError
+from irgraph.errors import ExecutorError, FeedError, GraphError
 from irgraph.function import CACHED_PLANS
 
 Array = np.ndarray[Any, Any]
@@ -303,3 +303,15 @@ def test_origins_are_kept_through_the_compiler() -> None:
     loss = ig.losses.softmax_cross_entropy(ig.relu(x @ w), ig.input("label", ("n",), "int64"))
     f = ig.compile(loss, updates=ig.optim.Adam().minimize(loss))
     assert {node.origin.file for node in f.program.graph.nodes} == {__file__}
+
+
+def test_an_input_that_only_binds_a_size() -> None:
+    x = ig.input("x", ("n",))
+    gradient = ig.grad((x * 3.0).sum(), x)  # does not read x
+    f = ig.compile(gradient, inputs=[x])
+    np.testing.assert_array_equal(f(x=np.zeros(4)), np.full(4, 3.0))
+    np.testing.assert_array_equal(f(x=np.zeros(2)), np.full(2, 3.0))
+    with pytest.raises(FeedError, match=r"(?s)no size for the named dims n;.*inputs=\[x\]"):
+        ig.compile(gradient)()
+    with pytest.raises(GraphError, match="among the inputs"):
+        ig.compile(gradient, inputs=[x * 2.0])

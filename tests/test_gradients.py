@@ -199,6 +199,13 @@ def test_jvp_of_what_does_not_depend_is_zero() -> None:
     assert ig.evaluate(ig.jvp([y * y], [x], [x]))[0].tolist() == [0, 0, 0]
 
 
+def test_a_value_named_twice_moves_by_both_tangents() -> None:
+    """As <c, J t> = <J' c, t> asks, for `vjp` gives the whole cotangent to each of them."""
+    x, t, u = (ig.input(name, (2,)) for name in "xtu")
+    pushed = ig.jvp(x * x, [x, x], [t, u])
+    assert ig.evaluate(pushed, x=[1.0, 2.0], t=[1.0, 1.0], u=[10.0, 100.0]).tolist() == [22, 404]
+
+
 def test_a_value_used_often_gets_the_sum() -> None:
     x = ig.input("x", (), "float64")
     y = x

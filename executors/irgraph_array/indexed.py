@@ -19,15 +19,16 @@ from .table import Array, Call, Context, kernel
 def _check_index(
     context: Context, op: CheckIndex, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> Iterable[Call]:
-    """One reduction: read as unsigned, a negative index is a large one."""
+    """One reduction: read as unsigned, a negative index is beyond the largest that its dtype holds."""
     index = inputs[0]
     if index.size:
         size = bind(op.size, context.sizes)
+        limit = min(size, np.iinfo(index.dtype).max + 1)
         unsigned = index.view(f"u{index.dtype.itemsize}")
         largest = partial(context.xp.maximum.reduce, unsigned, tuple(range(index.ndim)))
 
         def check() -> None:
-            if largest() >= size:
+            if largest() >= limit:
                 raise _out_of_range(context, index, size)
 
         yield check

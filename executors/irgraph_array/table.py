@@ -7,6 +7,7 @@ is nothing but calls.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,7 @@ from irgraph.ops import (
     slicing,
 )
 from irgraph.ops.matmul import Matmul
-from irgraph.value import Node
+from irgraph.value import Node, Value
 
 Array = Any  # an ndarray of the executor's module
 Call = Callable[[], object]
@@ -138,7 +139,7 @@ def _where(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[
     xp, (out,) = context.xp, outputs
     condition, a, b = inputs[0], bits(inputs[1]), bits(inputs[2])
     chosen = bits(out)
-    zero_a, zero_b = (constants.splat(value) == 0 for value in context.node.inputs[1:])
+    zero_a, zero_b = map(_is_positive_zero, context.node.inputs[1:])
     if zero_b:
         yield partial(xp.multiply, a, condition, chosen)
     elif zero_a:
@@ -148,6 +149,12 @@ def _where(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[
         yield partial(xp.subtract, a, b, chosen)
         yield partial(xp.multiply, chosen, condition, chosen)
         yield partial(xp.add, chosen, b, chosen)
+
+
+def _is_positive_zero(value: Value) -> bool:
+    """Whether all bits of all elements are 0, as far as is known now."""
+    number = constants.splat(value)
+    return number == 0 and math.copysign(1, number) > 0
 
 
 def bits(array: Array) -> Array:

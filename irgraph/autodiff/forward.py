@@ -32,7 +32,9 @@ def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
     check_directions(sources, directions, "tangent")
     nodes = topological_order(ends)
     live = live_values(nodes, sources)
-    found = dict(zip(sources, directions, strict=True))
+    found: dict[Value, Value] = {}
+    for source, direction in zip(sources, directions, strict=True):  # one value named twice moves by both
+        found[source] = total([(1, found[source]), (1, direction)]) if source in found else direction
     for node in nodes:
         if any(value in found for value in node.inputs):
             _push_forward(node, live, found)

@@ -17,6 +17,8 @@ def flatten(tree: Tree, what: str) -> list[Value]:
     if isinstance(tree, Value):
         return [tree]
     leaves: Iterable[Any] = tree.values() if isinstance(tree, Mapping) else tree
+    if not isinstance(leaves, Iterable):
+        raise DTypeError(explain(f"{tree!r} as {what}", "a graph value, a sequence or a dict", here()))
     values = list(leaves)
     for value in values:
         if not isinstance(value, Value):

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from .. import onnx
 from ..dims import bind
-from ..function import Function
 from ..extras import MissingExtra, import_extra
+from ..function import Function
 from . import digits
 from .digits import BATCH, Array, Epoch, Examples, Network
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import init, losses, optim
 from ..errors import IrgraphError, explain
-from ..function import Function, compile
 from ..extras import import_extra
+from ..function import Function, compile
 from ..ops.elementary import relu
 from ..ops.sources import input, parameter
 

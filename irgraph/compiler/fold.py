@@ -10,6 +10,7 @@ import numpy as np
 from ..attributes import ArrayData
 from ..dims import names_of
 from ..graph import Graph, keep
+from ..op import Op
 from ..ops.constants import Constant, Full, Iota
 from ..origin import carrying
 from ..value import Node, Value
@@ -47,10 +48,15 @@ def _is_known(node: Node, known: set[Node]) -> bool:
     if node.op.source or any(names_of(v.shape) or int(v.type.size) > LARGEST for v in node.outputs):  # type: ignore[arg-type]
         return False
     if node.inputs:
-        return all(value.node in known for value in node.inputs)
+        return all(value.node in known for value in node.inputs) and not _has_named_attribute(node.op)
     return isinstance(node.op, (Constant, Iota)) or (
         isinstance(node.op, Full) and node.op.times == node.op.over == 1
     )
+
+
+def _has_named_attribute(op: Op) -> bool:
+    """Whether an attribute holds named dims: what a constant index is checked against, say."""
+    return any(names_of(a if isinstance(a, tuple) else (a,)) for a in op.attributes().values())
 
 
 def _constant(value: Value, array: np.ndarray[Any, Any]) -> Value:

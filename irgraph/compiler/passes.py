@@ -39,12 +39,21 @@ def expand(graph: Graph, has_kernel: Callable[[type[Op]], bool]) -> Graph:
             with carrying(node.origin):
                 simpler = node.op.expand(*inputs)
             if simpler is not None:
+                _require_same_types(node, simpler)
                 return simpler
         return keep(node, inputs)
 
     while (expanded := graph.rebuild(visit)) is not graph:
         graph = expanded
     return graph
+
+
+def _require_same_types(node: Node, simpler: Sequence[Value]) -> None:
+    """Raise GraphError unless an expansion has the types of what it stands for."""
+    found, needed = ([value.type for value in values] for values in (simpler, node.outputs))
+    if found != needed:
+        texts = (", ".join(map(str, types)) or "nothing" for types in (found, needed))
+        raise GraphError(explain(*(f"{text} from expand() of {node.op.name}" if n == 0 else text for n, text in enumerate(texts)), node.origin))
 
 
 def dedupe(graph: Graph) -> Graph:

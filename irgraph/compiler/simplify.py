@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ..graph import Graph, keep
 from ..local_jacobian import Coefficient
 from ..op import Op
@@ -84,7 +86,12 @@ def _folded_splat(node: Node) -> tuple[str, Value] | None:
     if isinstance(node.op, _VIEWS):
         return "view of a splat", replace(first, type=out.type)()
     if isinstance(node.op, Cast) and out.dtype.is_float and first.type.dtype.is_float:
-        return "cast of a splat", replace(first, type=out.type)()
+        if out.dtype.itemsize < first.type.dtype.itemsize:
+            return "cast of a splat", replace(first, type=out.type)()
+        if first.times == first.over == 1:  # a wider dtype keeps what the narrow one rounded
+            with np.errstate(over="ignore"):
+                held = float(first.type.dtype.numpy.type(first.number))
+            return "cast of a splat", replace(first, number=held, type=out.type)()
     if out.ndim and node.op.elementwise and all(splat(value) is not None for value in node.inputs):
         scalars = [replace(v.node.op, type=TensorType(v.dtype, ()))() for v in node.inputs]  # type: ignore[type-var]
         return f"{node.op.name} of splats", BroadcastTo(out.shape)(node.with_inputs(scalars).outputs[0])

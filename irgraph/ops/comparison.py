@@ -230,6 +230,9 @@ def where(condition: Any, a: Any, b: Any) -> Value:
     >>> evaluate(where(constant([True, False]), 1.0, 2.0))
     array([1., 2.], dtype=float32)
     """
+    if isinstance(condition, bool):
+        do = "`==` of graph values compares identity: use irgraph.equal or irgraph.not_equal."
+        raise DTypeError(explain(f"the condition {condition}", "a value of dtype bool", here(), do))
     return Where()(as_value(condition), *operands("where", a, b))
 
 

@@ -42,6 +42,17 @@ class Full(_Constant):
     times: Size = 1
     over: Size = 1
 
+    def __eq__(self, other: object) -> bool:
+        """Numbers are compared by their text: -0.0 is not 0.0, and NaN is NaN."""
+        return isinstance(other, Full) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        return repr(self.number), self.type, self.times, self.over
+
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (self.type,)
 
@@ -126,7 +137,7 @@ def full(shape: Sequence[Size | str] | Size | str, number: float, dtype: object 
     if dtype is None:
         dtype = "bool" if isinstance(number, bool) else "int64" if isinstance(number, int) else float32
     type = TensorType(as_dtype(dtype), as_shape(shape))
-    return Full(_as_element(number, type.dtype), type)()
+    return Full(as_element(number, type.dtype), type)()
 
 
 def scaled_unit(coefficient: Coefficient, dtype: DType) -> Value:
@@ -161,13 +172,15 @@ def splat(value: Value) -> float | None:
     return None
 
 
-def _as_element(number: float, dtype: DType) -> float:
+def as_element(number: float, dtype: DType) -> float:
+    """The number in a dtype's kind. Raises DTypeError where it is none, or the dtype can't hold it."""
+    if not isinstance(number, (bool, int, float, np.generic)):
+        raise DTypeError(explain(repr(number), "a number", here()))
     if dtype.kind == "bool":
         return bool(number)
     if dtype.is_float:
         return float(number)
-    whole = int(number)
     limits = np.iinfo(dtype.numpy)
-    if whole != number or not limits.min <= whole <= limits.max:
+    if not limits.min <= number <= limits.max or int(number) != number:  # NaN is not between them
         raise DTypeError(explain(f"the number {number!r}", f"one that {dtype} can hold", here()))
-    return whole
+    return int(number)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import index as operator_index
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -18,7 +20,8 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, format_shape, int64, normalize_axis
 from ..value import Node, Value, operator
-from .operands import as_value, differing, is_scalar
+from .constants import as_element
+from .operands import as_value, differing
 from .requirements import FREE
 from .shape import reshape
 
@@ -220,13 +223,12 @@ def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Value:
     array([0, 1, 2, 0, 0])
     """
     x = as_value(x)
-    pairs = [tuple(pair) for pair in widths]
+    pairs = [tuple(pair) if isinstance(pair, Iterable) else () for pair in widths]
     if len(pairs) != x.ndim or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
         raise ShapeError(explain(f"widths {widths}", f"{x.ndim} pairs (before, after) of at least 0", here()))
     shape = tuple(before + size + after for size, (before, after) in zip(x.shape, pairs, strict=True))
     starts = tuple(before for before, _ in pairs)
-    number = float(value) if x.dtype.is_float else int(value)
-    return Pad(starts, (1,) * x.ndim, shape, number)(x)
+    return Pad(starts, (1,) * x.ndim, shape, as_element(value, x.dtype))(x)
 
 
 @operator("getitem")
@@ -275,18 +277,28 @@ def _index_basic(x: Value, entries: list[Any]) -> Value:
             continue
         size = x.shape[len(starts)]
         if isinstance(entry, slice):
-            start, step, count = _resolve(entry, size)
+            start, step, count = _resolve(slice(*map(_bound, (entry.start, entry.stop, entry.step))), size)
             result.append(count)
-        elif is_scalar(entry) and not isinstance(entry, (bool, float)):
-            start, step, count = _position(int(entry), size), 1, 1  # kept with size 1, then reshaped away
         else:
-            raise DTypeError(explain(f"the index {entry!r}", "integers, slices, ... and None", here()))
+            start, step, count = _position(_integer(entry), size), 1, 1  # kept with size 1, then reshaped away
         starts.append(start)
         steps.append(step)
         counts.append(count)
     if (starts, steps, tuple(counts)) != ([0] * x.ndim, [1] * x.ndim, x.shape):
         x = Slice(tuple(starts), tuple(steps), tuple(counts))(x)
     return reshape(x, result)
+
+
+def _integer(entry: Any) -> int:
+    """The entry of an index as a Python integer. Raises DTypeError for floats, bools, and all else."""
+    with suppress(TypeError):
+        if not isinstance(entry, (bool, np.bool_)):
+            return operator_index(entry)
+    raise DTypeError(explain(f"the index {entry!r}", "integers, slices, ... and None", here()))
+
+
+def _bound(entry: Any) -> int | None:
+    return None if entry is None else _integer(entry)
 
 
 def _position(index: int, size: Size) -> Size:

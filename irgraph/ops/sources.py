@@ -19,6 +19,8 @@ from ..types import TensorType, as_dtype
 from ..value import Value
 from .requirements import FREE
 
+_ZEROS = initializers.zeros()
+
 
 @dataclass(frozen=True)
 class Source(Op):
@@ -58,7 +60,7 @@ class Parameter(Source):
     name: ClassVar[str] = "parameter"
     source: ClassVar[Literal["input", "state"] | None] = "state"
     type: TensorType
-    init: Initializer = initializers.Constant(0.0)
+    init: Initializer = _ZEROS
     trainable: bool = True
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

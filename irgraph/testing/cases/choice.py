@@ -83,6 +83,13 @@ CASES = [
         c=truth("n"),
         x=real("n"),
     ),
+    case(
+        "where",
+        "negative zero",
+        lambda c_: 1 / c.where(c_, 2.0, -0.0),
+        lambda c_: np.where(c_, 0.5, -np.inf),
+        c=truth("n", 3),
+    ).only("float32"),
     case("where", "integers", c.where, np.where, c=truth("n"), x=whole("n"), y=whole()),
     case("where", "bools", c.where, np.where, c=truth("n"), x=truth("n"), y=truth("n")),
     case("where", "empty", c.where, np.where, c=truth(0, 2), x=real(2), y=real(1)),
