@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def main() -> None:
     )
     for name in chosen.groups or GROUPS:
         group = importlib.import_module(f"benchmarks.{MODULES.get(name, name)}")
+        print(f"{name}: {GROUPS[name]} …", file=sys.stderr, flush=True)
         started = time.perf_counter()
         rows = group.run(options)
         save(name, group.PURPOSE, rows, options)

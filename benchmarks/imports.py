@@ -7,10 +7,13 @@ looked up in `sys.modules` after it, and ``-X importtime`` names what takes long
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from benchmarks.peers import installed
 from benchmarks.report import Options, Row, missing
@@ -19,6 +22,7 @@ from benchmarks.worker import ROOT
 PURPOSE = "seconds of a Python process that imports one library"
 ROUNDS = 11
 LIMIT = 0.3
+BYTECODE = Path(tempfile.gettempdir()) / "irgraph-benchmarks-bytecode"
 UNWANTED = ("onnx", "networkx", "graphviz", "matplotlib", "cupy")
 STATEMENTS = {
     "nothing": "pass",
@@ -50,7 +54,11 @@ def _installed(name: str) -> bool:
 
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], check=False, cwd=ROOT, capture_output=True, text=True)
+    """Run Python as a user has it: with compiled bytecode at hand, which an environment may switch off."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def _row(name: str, seconds: dict[str, list[float]]) -> Row:

@@ -37,7 +37,19 @@ def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> 
     random = np.random.Generator(np.random.Philox(key=key))
     shape = cast("tuple[int, ...]", type.shape)
     array = np.empty(shape, type.dtype.numpy)
-    array[...] = init.values(type, random, seed)
+    array[...] = _held(init.values(type, random, seed), type)
+    return array
+
+
+def _held(values: Array | float, type: TensorType) -> Array:
+    """The values in the type's dtype. Raises DTypeError where an integer or bool dtype can't hold them."""
+    found = np.asarray(values)
+    with np.errstate(all="ignore"):
+        array = found.astype(type.dtype.numpy)
+    if not type.dtype.is_float and not np.array_equal(array, found):
+        raise DTypeError(
+            explain(f"initial values of dtype {found.dtype}", f"ones that {type.dtype} can hold")
+        )
     return array
 
 
@@ -213,14 +225,15 @@ def as_initializer(init: Initializer | Array | float | None, type: TensorType) -
     if isinstance(init, Initializer):
         return init
     array = np.asarray(init)
+    if array.dtype.kind not in "bfiu":
+        raise DTypeError(
+            explain(f"initial values of dtype {array.dtype}", f"numbers for {type.dtype}", here())
+        )
+    held = _held(array, type)
     if array.shape == ():
         return Constant(array.item())
     if array.shape != type.shape:
         raise ShapeError(
             explain(f"initial values of shape {array.shape}", f"shape {format_shape(type.shape)}", here())
         )
-    if array.dtype.kind not in "bfiu":
-        raise DTypeError(
-            explain(f"initial values of dtype {array.dtype}", f"numbers for {type.dtype}", here())
-        )
-    return Values(ArrayData(array.astype(type.dtype.numpy)))
+    return Values(ArrayData(held))

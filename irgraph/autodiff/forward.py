@@ -11,7 +11,7 @@ from ..ops.constants import zeros
 from ..origin import carrying
 from ..value import Node, Value
 from .emit import Part, apply, total
-from .reverse import check_directions, live_values, not_differentiable
+from .reverse import check_directions, live_values, not_differentiable, require_types
 from .structure import Tree, flatten, rebuild
 
 
@@ -19,7 +19,8 @@ from .structure import Tree, flatten, rebuild
 def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
     """The derivative of `outputs` in the direction `tangents` (shaped as `wrt`), shaped as `outputs`.
 
-    An output that does not depend on `wrt` gets zeros. Raises NotDifferentiableError where a path
+    An output that does not depend on `wrt` gets zeros. Where one value of `wrt` depends on another it moves
+    by both, its own tangent and the other's: `jvp` is the transpose of `vjp`. Raises NotDifferentiableError where a path
     needs a derivative that does not exist.
 
     >>> from irgraph import evaluate, input
@@ -33,8 +34,8 @@ def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
     nodes = topological_order(ends)
     live = live_values(nodes, sources)
     found: dict[Value, Value] = {}
-    for source, direction in zip(sources, directions, strict=True):  # one value named twice moves by both
-        found[source] = total([(1, found[source]), (1, direction)]) if source in found else direction
+    for source, direction in zip(sources, directions, strict=True):
+        found[source] = total([*_given(source, found), (1, direction)])
     for node in nodes:
         if any(value in found for value in node.inputs):
             _push_forward(node, live, found)
@@ -46,16 +47,17 @@ def _push_forward(node: Node, live: set[Value], found: dict[Value, Value]) -> No
     with carrying(node.origin):
         if node.op.states_jvp():
             pushed = node.op.jvp(node.inputs, node.outputs, [found.get(value) for value in node.inputs])
+            require_types(node, "jvp", node.outputs, pushed)
             for value, tangent in zip(node.outputs, pushed, strict=True):
                 if tangent is not None:
-                    found.setdefault(value, tangent)
+                    found[value] = total([*_given(value, found), (1, tangent)])
             return
-        wanted = [v for v in node.outputs if v in live and v not in found]
+        wanted = [v for v in node.outputs if v in live]
         if not wanted:
             return
         grid = node.op.local_jacobians(node.inputs, node.outputs)
         for value in wanted:
-            parts: list[Part] = []
+            parts = _given(value, found)
             for terms, source in zip(grid[value.index], node.inputs, strict=True):
                 if source not in found:
                     continue
@@ -64,3 +66,8 @@ def _push_forward(node: Node, live: set[Value], found: dict[Value, Value]) -> No
                 parts += apply(terms, found[source])
             if parts:
                 found[value] = total(parts)
+
+
+def _given(value: Value, found: dict[Value, Value]) -> list[Part]:
+    """The tangent that a value has already, as the first part of a sum."""
+    return [(1, found[value])] if value in found else []

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from ..collector import without_collector
-from ..errors import NotDifferentiableError, ShapeError, explain
+from ..dims import same_size
+from ..errors import GraphError, NotDifferentiableError, ShapeError, explain
 from ..graph import topological_order
 from ..local_jacobian import NotDifferentiable
 from ..ops.constants import ones, zeros
@@ -63,6 +64,8 @@ def vjp(outputs: Tree, wrt: Tree, cotangents: Tree, disconnected: Disconnected =
     >>> evaluate(vjp(x * x, x, c), x=[1.0, 2.0], c=[1.0, 10.0])
     array([ 2., 40.], dtype=float32)
     """
+    if disconnected not in ("raise", "zero"):
+        raise GraphError(explain(f"disconnected={disconnected!r}", '"raise" or "zero"', here()))
     ends, sources = flatten(outputs, "outputs"), flatten(wrt, "wrt")
     seeds = flatten(cotangents, "cotangents")
     check_directions(ends, seeds, "cotangent")
@@ -126,6 +129,7 @@ def _pull_back(node: Node, live: set[Value], arrived: dict[Value, list[Part]]) -
             return
         if node.op.states_vjp():
             pulled = node.op.vjp(node.inputs, node.outputs, cotangents)
+            require_types(node, "vjp", node.inputs, pulled)
             for value, cotangent in zip(node.inputs, pulled, strict=True):
                 if cotangent is not None and value in live:
                     arrived.setdefault(value, []).append((1, cotangent))
@@ -141,6 +145,28 @@ def _pull_back(node: Node, live: set[Value], arrived: dict[Value, list[Part]]) -
                         raise not_differentiable(node, value, terms)
                     if terms:
                         arrived.setdefault(value, []).extend(apply(terms.T, cotangent))
+
+
+def require_types(node: Node, rule: str, values: Sequence[Value], found: Sequence[Value | None]) -> None:
+    """Raise GraphError unless an op's own rule gave each float value something of its type, or None."""
+    if len(found) == len(values) and all(map(_fits, values, found)):
+        return
+    types = ", ".join("None" if value is None else str(value.type) for value in found)
+    needed = ", ".join(str(value.type) for value in values)
+    raise GraphError(
+        explain(f"({types}) from {rule}() of {node.op.name}", f"({needed}), or None for a zero", node.origin)
+    )
+
+
+def _fits(value: Value, found: Value | None) -> bool:
+    if found is None or not value.dtype.is_float or found.type == value.type:
+        return True
+    pairs = zip(found.shape, value.shape, strict=False)
+    return (
+        found.dtype is value.dtype
+        and found.ndim == value.ndim
+        and all(same_size(a, b) is not None for a, b in pairs)
+    )
 
 
 def not_differentiable(node: Node, value: Value, why: NotDifferentiable) -> NotDifferentiableError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..errors import GraphError, explain
 from ..graph import Graph, keep
 from ..op import Op
 from ..ops.cast import Copy
@@ -50,10 +51,10 @@ def expand(graph: Graph, has_kernel: Callable[[type[Op]], bool]) -> Graph:
 
 def _require_same_types(node: Node, simpler: Sequence[Value]) -> None:
     """Raise GraphError unless an expansion has the types of what it stands for."""
-    found, needed = ([value.type for value in values] for values in (simpler, node.outputs))
-    if found != needed:
-        texts = (", ".join(map(str, types)) or "nothing" for types in (found, needed))
-        raise GraphError(explain(*(f"{text} from expand() of {node.op.name}" if n == 0 else text for n, text in enumerate(texts)), node.origin))
+    if [value.type for value in simpler] != [value.type for value in node.outputs]:
+        found = ", ".join(str(value.type) for value in simpler) or "nothing"
+        needed = ", ".join(str(value.type) for value in node.outputs)
+        raise GraphError(explain(f"{found} from expand() of {node.op.name}", needed, node.origin))
 
 
 def dedupe(graph: Graph) -> Graph:

@@ -10,6 +10,7 @@ from ..errors import DTypeError, explain
 from ..local_jacobian import ZERO, Grid, labels
 from ..onnx_writer import OnnxWriter
 from ..op import Op
+from ..origin import here
 from ..types import TensorType, bool_, broadcast_shapes, int32
 from ..value import Node, Value, operator
 from .arithmetic import Elementwise, Slope, sloped

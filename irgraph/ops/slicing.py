@@ -280,7 +280,11 @@ def _index_basic(x: Value, entries: list[Any]) -> Value:
             start, step, count = _resolve(slice(*map(_bound, (entry.start, entry.stop, entry.step))), size)
             result.append(count)
         else:
-            start, step, count = _position(_integer(entry), size), 1, 1  # kept with size 1, then reshaped away
+            start, step, count = (
+                _position(_integer(entry), size),
+                1,
+                1,
+            )  # kept with size 1, then reshaped away
         starts.append(start)
         steps.append(step)
         counts.append(count)
