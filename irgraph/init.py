@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, cast, final
 import numpy as np
 
 from .attributes import ArrayData, attribute_class
-from .errors import DTypeError, ShapeError, explain
+from .errors import DTypeError, GraphError, ShapeError, explain
 from .origin import here
 from .types import TensorType, format_shape
 
@@ -33,6 +33,8 @@ class Initializer(ABC):
 
 def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> Array:
     """The initial value of the variable `name` under a seed, in the type's dtype."""
+    if not isinstance(seed, (int, np.integer)) or not -(2**63) <= seed < 2**63:
+        raise GraphError(explain(f"the seed {seed!r}", "an integer of 64 bits", here()))
     key = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:16], "little")
     random = np.random.Generator(np.random.Philox(key=key))
     shape = cast("tuple[int, ...]", type.shape)

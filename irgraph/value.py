@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .dims import Guard, Shape, Size, collecting_guards
-from .errors import DTypeError, IrgraphError, ShapeError
+from .errors import DTypeError, GraphError, IrgraphError, ShapeError, explain
 from .origin import Origin, here
 from .types import DType, TensorType
 
@@ -125,7 +125,15 @@ class Value:
         return self.node.name or self.node.op.label or f"a result of {self.node.op.name}"
 
     def named(self, name: str) -> Value:
-        """The same value under a name, which printing and export keep."""
+        """The same value under a name, which printing and export keep.
+
+        Raises GraphError for an input or state variable, which has its name, and for a name that is no text.
+        """
+        if self.node.op.source or not isinstance(name, str) or not name:
+            needed = "a non-empty string for a value that is computed"
+            raise GraphError(
+                explain(f"the name {name!r} for {self!r}", needed, here(), "Name it where it is made.")
+            )
         return Node(self.node.op, self.node.inputs, name=name, origin=self.node.origin).outputs[self.index]
 
     def __repr__(self) -> str:

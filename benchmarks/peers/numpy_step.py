@@ -95,7 +95,7 @@ class NumpyStep:
         logits, cotangent, scale = buffers.logits, buffers.cotangents[-1], buffers.scale
         dot(inputs, self._matrices[-1], logits)
         add(logits, self._biases[-1], logits)
-        maximum.reduce(logits, 1, None, buffers.row, True)
+        maximum.reduce(logits, axis=1, keepdims=True, out=buffers.row)
         np.subtract(logits, buffers.row, logits)
         np.exp(logits, cotangent)
         sums, row = buffers.sums, buffers.flat_row

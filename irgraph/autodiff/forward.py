@@ -19,9 +19,9 @@ from .structure import Tree, flatten, rebuild
 def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
     """The derivative of `outputs` in the direction `tangents` (shaped as `wrt`), shaped as `outputs`.
 
-    An output that does not depend on `wrt` gets zeros. Where one value of `wrt` depends on another it moves
-    by both, its own tangent and the other's: `jvp` is the transpose of `vjp`. Raises NotDifferentiableError where a path
-    needs a derivative that does not exist.
+    An output that does not depend on `wrt` gets zeros. A value of `wrt` that is named twice, or depends on
+    another one, moves by the sum: `jvp` is the transpose of `vjp`. Raises NotDifferentiableError where a
+    path needs a derivative that does not exist.
 
     >>> from irgraph import evaluate, input
     >>> x, t = input("x", (2,)), input("t", (2,))

@@ -40,8 +40,11 @@ def to_model(
     It has the graph as it was built: inputs, outputs and named values keep their names, named dims
     become symbolic dims, parameters become initializers with what the state holds now, and each node has
     the user's line in its metadata (`irgraph.origin`). A function brings its state; a graph or values
-    with parameters need one. `metadata` goes into the model's properties. One difference is left: an
-    index below 0 is an error here, and in ONNX counts from the end.
+    with parameters need one. `metadata` goes into the model's properties.
+
+    Three differences are left: an index below 0 is an error here, and in ONNX counts from the end; ONNX
+    Runtime's ReduceMax and ArgMax pass over NaN; and what `compile` rewrites for stability (the log of a
+    softmax or sigmoid) is exported as it was built: use log_softmax.
 
     Raises ExportError for a graph that updates state, an op without ONNX form, a dtype that an ONNX op
     does not take, or an opset that is too low.
