@@ -98,6 +98,9 @@ class Feeds:
 
     def complete(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """The sizes, if they bind every named dim of the graph. Raises FeedError where they don't."""
+        negative = [f"{name}={size}" for name, size in sizes.items() if size < 0]
+        if negative:
+            raise FeedError(explain(", ".join(negative), "sizes of at least 0"))
         missing = sorted(self._dims - sizes.keys())
         if missing:
             raise FeedError(

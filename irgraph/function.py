@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .autodiff.structure import Tree, flatten, rebuild
 from .collector import without_collector
 from .compiler.memory_report import MemoryReport, report_memory
@@ -164,7 +166,15 @@ class Function:
                     do="Nothing was run.",
                 )
             )
+        if not all(target.flags.writeable for target in targets) or _overlap(targets):
+            raise FeedError(
+                explain("out arrays that are read-only or share memory", "arrays of their own to write to")
+            )
         return targets
+
+
+def _overlap(arrays: Sequence[Any]) -> bool:
+    return any(np.may_share_memory(a, b) for n, a in enumerate(arrays) for b in arrays[:n])
 
 
 @without_collector

@@ -83,10 +83,10 @@ class Values(Initializer):
 @attribute_class("seed")
 @dataclass(frozen=True)
 class Seed(Initializer):
-    """The seed itself: the key of a random stream."""
+    """The key of a random stream: drawn, so that it depends on the seed and on the stream's whole name."""
 
     def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
-        return seed
+        return int(random.integers(2**63))
 
 
 @final
@@ -186,7 +186,7 @@ def constant(number: float) -> Initializer:
 
 
 def seed() -> Initializer:
-    """The number that `compile(seed=…)` was given."""
+    """The key of a random stream, from what `compile(seed=…)` was given and the variable's name."""
     return Seed()
 
 

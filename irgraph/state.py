@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .attributes import attribute_text
 from .errors import DTypeError, ExecutorError, GraphError, ShapeError, explain
-from .init import initial_array
+from .init import Initializer, initial_array
 from .ops.sources import Parameter
 from .types import TensorType, format_shape
 from .value import Value
@@ -38,6 +39,7 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
         self._to_device = to_device
         self._to_host = to_host
         self._types: dict[str, TensorType] = {}
+        self._inits: dict[str, Initializer] = {}
         self.arrays: dict[str, Array] = {}  # on the device; executors write here
         self.lock = threading.RLock()
         self.stepping = False  # within a step; read and set by the lock's holder only
@@ -53,10 +55,21 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
     def admit(self, variables: Mapping[str, Value], seed: int) -> None:
         """Make room for the variables of a graph; those that are here keep their content.
 
-        Raises GraphError where a name is here with another type.
+        Raises GraphError where a name is here with another type, or, for what is not trained (a learning
+        rate, a counter), with another start: two things would share it by accident.
         """
         for name, value in variables.items():
             known = self._types.get(name)
+            op = value.node.op
+            if isinstance(op, Parameter) and not op.trainable and self._inits.get(name, op.init) != op.init:
+                raise GraphError(
+                    explain(
+                        f"the state variable {name!r}, which starts from {attribute_text(op.init, {})}",
+                        f"{attribute_text(self._inits[name], {})}, as in the state",
+                        value.node.origin,
+                        "Give it a name of its own, e.g. SGD(0.1, name=...), or set it after compiling.",
+                    )
+                )
             if known is not None and known != value.type:
                 raise GraphError(
                     explain(
@@ -75,6 +88,7 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
                     )
                 self.arrays[name] = self._to_device(initial_array(name, op.type, op.init, seed))
                 self._types[name] = op.type
+                self._inits[name] = op.init
 
     def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
         with self.lock:

@@ -159,3 +159,62 @@ FIXED = ig.input("fixed", (3,))
 def test_messages(build: Callable[[], object], error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         build()
+
+
+def test_two_optimizers_on_one_state_need_names() -> None:
+    w, u = ig.parameter("w", init=1.0), ig.parameter("u", init=1.0)
+    first = ig.compile(w, updates=ig.optim.Adam(0.5).minimize(w * w))
+    for _ in range(3):
+        first()
+    careless = ig.optim.Adam(0.001).minimize(u * u)
+    with pytest.raises(GraphError, match=r"'learning_rate', which starts from constant\(value=0.001\)"):
+        ig.compile(u, updates=careless, state=first.state)
+    named = ig.optim.Adam(0.001, name="second").minimize(u * u)
+    second = ig.compile(u, updates=named, state=first.state)
+    second()
+    assert second.state["u"] == pytest.approx(0.999, abs=1e-6)  # the first step of Adam is the rate
+    assert second.state["second/adam/step"] == 1
+    assert second.state["adam/step"] == 3
+
+
+def test_streams_whose_names_have_one_checksum_differ() -> None:
+    names = ("plumless", "buckeroo")  # equal under CRC-32
+    draws = [ig.compile(ig.random_uniform((4,), name=name), seed=3)() for name in names]
+    assert not np.array_equal(*draws)
+
+
+def test_a_python_bool_is_no_factor() -> None:
+    x = ig.input("x", (3,))
+    with pytest.raises(DTypeError, match=r"float32 and a Python bool.*\n.*irgraph.equal"):
+        _ = x * eq(x, 0)  # `x == 0` compares identities: a Python bool
+
+
+def test_out_arrays_that_cannot_take_the_results() -> None:
+    x = ig.input("x", (3,))
+    f = ig.compile([x + 1.0, x * 2.0])
+    target = np.zeros(3, np.float32)
+    with pytest.raises(FeedError, match="read-only or share memory"):
+        f(x=np.ones(3), out=[target, target])
+    target.setflags(write=False)
+    with pytest.raises(FeedError, match="read-only or share memory"):
+        f(x=np.ones(3), out=[np.zeros(3, np.float32), target])
+    with pytest.raises(FeedError, match="found n=-3"):
+        ig.compile(ig.input("y", ("n",)) * 2.0).memory(n=-3)
+
+
+def test_stability_rules_hold_for_what_is_exported() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    del onnxruntime
+    x = ig.input("x", (2,))
+    y = ig.log(ig.sigmoid(x))
+    fed = np.array([-100.0, 0.0], np.float32)
+    (replayed,) = ig.onnx.replay(ig.onnx.to_model({"y": y}))(x=fed).values()
+    np.testing.assert_allclose(replayed, ig.evaluate(y, x=fed), rtol=1e-6)
+
+
+def test_mean_of_long_and_of_many_axes() -> None:
+    x = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32)
+    value = ig.input("x", ("n", 3))
+    for axes, keepdims in ((0, True), (1, False), (None, False)):
+        found = ig.evaluate(value.mean(axes, keepdims), x=x)
+        np.testing.assert_allclose(found, x.astype(np.float64).mean(axes, keepdims=keepdims), atol=1e-6)

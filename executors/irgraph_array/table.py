@@ -188,7 +188,7 @@ def _iota(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[A
     yield assign(out, context.xp.arange(out.shape[0], dtype=out.dtype))
 
 
-REDUCTIONS: dict[type[Op], str] = {reduce.Sum: "add", reduce.Max: "maximum"}
+REDUCTIONS: dict[type[Op], str] = {reduce.Sum: "add", reduce.Mean: "add", reduce.Max: "maximum"}
 
 
 @kernel(*REDUCTIONS)
@@ -196,13 +196,19 @@ def _reduce(
     context: Context, op: reduce.Reduction, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> Iterable[Call]:
     (x,), (out,) = inputs, outputs
+    xp = context.xp
     axes = op.axes[0] if len(op.axes) == 1 else op.axes
-    if isinstance(op, reduce.Sum) and isinstance(axes, int) and _is_short_sum(x, axes):
-        ones = context.xp.ones(x.shape[axes], x.dtype)
+    is_mean = isinstance(op, reduce.Mean)
+    if not isinstance(op, reduce.Max) and isinstance(axes, int) and _is_short_sum(x, axes):
+        count = x.shape[axes]
+        weights = xp.full(count, 1 / count if is_mean else 1, x.dtype)
         flat = out.reshape(x.shape[:axes] + x.shape[axes + 1 :])
-        yield partial(ones.dot, x, flat) if axes == 0 else partial(x.dot, ones, flat)
+        yield partial(weights.dot, x, flat) if axes == 0 else partial(x.dot, weights, flat)
     else:
-        yield partial(getattr(context.xp, REDUCTIONS[type(op)]).reduce, x, axes, None, out, op.keepdims)
+        yield partial(getattr(xp, REDUCTIONS[type(op)]).reduce, x, axes, None, out, op.keepdims)
+        if is_mean:
+            count = math.prod([x.shape[axis] for axis in op.axes])
+            yield partial(xp.multiply, out, xp.full((), 1 / count if count else math.nan, x.dtype), out)
 
 
 def _is_short_sum(x: Array, axis: int) -> bool:

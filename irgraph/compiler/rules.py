@@ -26,4 +26,5 @@ ALGEBRA = (
     Rule("x * (1/y)", lambda x, y: x * (1 / y), lambda x, y: x / y, only_use=True),
 )
 
+STABLE = RuleSet(STABILITY)
 RULES = RuleSet(STABILITY + ALGEBRA)

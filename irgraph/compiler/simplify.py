@@ -19,7 +19,7 @@ from ..ops.slicing import Slice
 from ..origin import carrying
 from ..types import TensorType, broadcast_shapes
 from ..value import Node, Value
-from .rules import RULES
+from .rules import RULES, STABLE
 
 _VIEWS = (Reshape, Transpose, BroadcastTo, Slice)
 _MERGING = (Reshape, Transpose, BroadcastTo, Cast)
@@ -47,6 +47,19 @@ def simplify(graph: Graph, settled: set[Node]) -> tuple[Graph, Counter[str]]:
         return (value,)
 
     return graph.rebuild(visit), applied
+
+
+def stabilize(graph: Graph) -> Graph:
+    """The graph with the stability rules applied, and otherwise as it was built: what is exported."""
+    uses = Counter(value for node in graph.nodes for value in node.inputs)
+
+    def visit(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
+        values = keep(node, inputs)
+        with carrying(node.origin):
+            found = STABLE.apply(values[0].node, uses)
+        return values if found is None else (found[1],)
+
+    return graph.rebuild(visit)
 
 
 def _better(value: Value, uses: Counter[Value]) -> tuple[str, Value] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..autodiff.structure import Tree, flatten
+from ..compiler.simplify import stabilize
 from ..errors import ExportError, explain
 from ..function import Function
 from ..graph import Graph, name_outputs
@@ -42,9 +43,9 @@ def to_model(
     the user's line in its metadata (`irgraph.origin`). A function brings its state; a graph or values
     with parameters need one. `metadata` goes into the model's properties.
 
-    Three differences are left: an index below 0 is an error here, and in ONNX counts from the end; ONNX
-    Runtime's ReduceMax and ArgMax pass over NaN; and what `compile` rewrites for stability (the log of a
-    softmax or sigmoid) is exported as it was built: use log_softmax.
+    What `compile` rewrites for stability (the log of a softmax or sigmoid) is rewritten here too. Two
+    differences are left: an index below 0 is an error here, and in ONNX counts from the end; and ONNX
+    Runtime's ReduceMax and ArgMax pass over NaN.
 
     Raises ExportError for a graph that updates state, an op without ONNX form, a dtype that an ONNX op
     does not take, or an opset that is too low.
@@ -58,6 +59,7 @@ def to_model(
         raise ExportError(explain(f"opset {opset}", f"one from {OPSETS[0]} to {OPSETS[-1]}"))
     graph, state = resolve(model, state)
     _require_no_updates(graph)
+    graph = stabilize(graph)
     require_distinct_ends(graph)
     parameters = _parameters(graph, state)
     writer = Writer(named_axes(graph.inputs), opset)

@@ -52,6 +52,11 @@ def operands(what: str, *written: Any, at_least_float: bool = False) -> list[Val
         raise DTypeError(differing(what, [value for value in tensors if value is not None]))
     scalars = [x for x in written if is_scalar(x)]
     dtype = dtypes.pop() if dtypes else None
+    if dtype not in (None, bool_) and any(isinstance(x, (bool, np.bool_)) for x in scalars):
+        found = f"{what} of {dtype} and a Python bool"
+        raise DTypeError(
+            explain(found, "numbers", here(), "To compare elements write irgraph.equal(a, b), not a == b.")
+        )
     wants_float = at_least_float or any(isinstance(x, (float, np.floating)) for x in scalars)
     if dtype is None:
         dtype = float32 if wants_float or not scalars else _scalar_dtype(scalars[0])

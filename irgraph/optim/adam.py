@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from ..errors import GraphError, explain
 from ..graph import Update
 from ..ops.elementary import exp, sqrt
-from ..ops.sources import state
 from ..origin import here
 from ..types import DType
 from ..value import Value
-from .optimizer import Optimizer, slot
-
-STEP = "adam/step"
+from .optimizer import Optimizer
 
 
 class Adam(Optimizer):
@@ -32,9 +29,14 @@ class Adam(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+        self,
+        learning_rate: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        name: str = "",
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, name)
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1 and epsilon > 0):
             raise GraphError(
                 explain(
@@ -46,13 +48,13 @@ class Adam(Optimizer):
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def updates(self, parameters: Sequence[Value], gradients: Sequence[Value], rate: Value) -> list[Update]:
-        step = state(STEP, dtype="int64")
+        step = self.variable("adam/step", "int64")
         count = step + 1
         found: list[Update] = [(step, count)]
         shared = {dtype: self._shared(count, rate, dtype) for dtype in {p.dtype: None for p in parameters}}
         for parameter, gradient in zip(parameters, gradients, strict=True):
             size, root = shared[parameter.dtype]
-            mean, square = slot(parameter, "mean"), slot(parameter, "square")
+            mean, square = self.slot(parameter, "mean"), self.slot(parameter, "square")
             new_mean = mean * self.beta1 + gradient * (1 - self.beta1)
             new_square = square * self.beta2 + gradient * gradient * (1 - self.beta2)
             scale = sqrt(new_square) / root + self.epsilon

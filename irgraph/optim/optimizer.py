@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import cast
 
 from ..autodiff.reverse import value_and_grad
 from ..errors import GraphError, explain
 from ..graph import Update, topological_order
-from ..init import Constant
 from ..ops.sources import Parameter, state
 from ..origin import carrying, here
 from ..value import Value
@@ -18,9 +18,14 @@ LEARNING_RATE = "learning_rate"
 
 class Optimizer(ABC):
     """Turns gradients into updates. Its learning rate is the state variable `learning_rate`: set it
-    between steps with `step.state["learning_rate"] = 0.01`."""
+    between steps with `step.state["learning_rate"] = 0.01`.
 
-    def __init__(self, learning_rate: float) -> None:
+    Two optimizers on one state need names: `name` goes before the names of all their variables, as in
+    `step.state["critic/learning_rate"]`.
+    """
+
+    def __init__(self, learning_rate: float, name: str = "") -> None:
+        self.name = name
         if not learning_rate >= 0:
             raise GraphError(explain(f"a learning rate of {learning_rate}", "a number of at least 0", here()))
         self.learning_rate = learning_rate
@@ -46,9 +51,21 @@ class Optimizer(ABC):
                 )
             )
         _, gradients = value_and_grad(loss, chosen)
-        rate = state(LEARNING_RATE, dtype=loss.dtype, init=Constant(self.learning_rate))
+        rate = self.variable(LEARNING_RATE, loss.dtype, self.learning_rate)
         with carrying(here()):
             return self.updates(chosen, gradients, rate)
+
+    def variable(self, name: str, dtype: object, start: float = 0.0) -> Value:
+        """A scalar state variable of this optimizer."""
+        return state(self._scoped(name), dtype=dtype, init=start)
+
+    def slot(self, parameter: Value, name: str) -> Value:
+        """A state variable of a parameter's type that starts at zero, named after both."""
+        shape = cast("tuple[int, ...]", parameter.shape)
+        return state(self._scoped(f"{parameter.node.op.label}/{name}"), shape, parameter.dtype)
+
+    def _scoped(self, name: str) -> str:
+        return f"{self.name}/{name}" if self.name else name
 
 
 def trainable(loss: Value) -> list[Value]:
@@ -58,8 +75,3 @@ def trainable(loss: Value) -> list[Value]:
         for node in topological_order([loss])
         if isinstance(node.op, Parameter) and node.op.trainable
     ]
-
-
-def slot(parameter: Value, name: str) -> Value:
-    """A state variable of a parameter's type that starts at zero, named after both."""
-    return state(f"{parameter.node.op.label}/{name}", parameter.shape, parameter.dtype)  # type: ignore[arg-type]

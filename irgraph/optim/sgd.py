@@ -8,7 +8,7 @@ from ..errors import GraphError, explain
 from ..graph import Update
 from ..origin import here
 from ..value import Value
-from .optimizer import Optimizer, slot
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -24,8 +24,10 @@ class SGD(Optimizer):
     (9.0, 2.25, 0.75)
     """
 
-    def __init__(self, learning_rate: float, momentum: float = 0.0, nesterov: bool = False) -> None:
-        super().__init__(learning_rate)
+    def __init__(
+        self, learning_rate: float, momentum: float = 0.0, nesterov: bool = False, name: str = ""
+    ) -> None:
+        super().__init__(learning_rate, name)
         if not 0 <= momentum < 1 or (nesterov and momentum == 0):
             raise GraphError(
                 explain(
@@ -42,7 +44,7 @@ class SGD(Optimizer):
         for parameter, gradient in zip(parameters, gradients, strict=True):
             direction = gradient
             if self.momentum:
-                velocity = slot(parameter, "velocity")
+                velocity = self.slot(parameter, "velocity")
                 moved = velocity * self.momentum + gradient
                 found.append((velocity, moved))
                 direction = gradient + moved * self.momentum if self.nesterov else moved
