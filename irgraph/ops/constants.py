@@ -11,29 +11,17 @@ import numpy as np
 from ..attributes import ArrayData
 from ..dims import Size, as_shape
 from ..errors import DTypeError, explain
-from ..local_jacobian import Coefficient, Grid
+from ..local_jacobian import Coefficient
 from ..onnx_writer import OnnxWriter
-from ..op import Cost, Op
 from ..origin import here
 from ..types import DType, TensorType, as_dtype, float32, int64
 from ..value import Node, Value
-from .requirements import FREE
-
-
-@dataclass(frozen=True)
-class _Constant(Op):
-    """Known before the run."""
-
-    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
-        return [[]]
-
-    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return FREE
+from .leaf import Leaf
 
 
 @final
 @dataclass(frozen=True)
-class Full(_Constant):
+class Full(Leaf):
     """`number * times / over` everywhere; the sizes make coefficients such as 1/batch."""
 
     name: ClassVar[str] = "full"
@@ -79,7 +67,7 @@ def _onnx_scalar(write: OnnxWriter, size: Size) -> str:
 
 @final
 @dataclass(frozen=True)
-class Constant(_Constant):
+class Constant(Leaf):
     """An array."""
 
     name: ClassVar[str] = "constant"
@@ -94,7 +82,7 @@ class Constant(_Constant):
 
 @final
 @dataclass(frozen=True)
-class Iota(_Constant):
+class Iota(Leaf):
     """0, 1, 2, … size - 1."""
 
     name: ClassVar[str] = "iota"

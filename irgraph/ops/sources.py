@@ -12,18 +12,16 @@ from .. import init as initializers
 from ..dims import Shape, Size, as_shape, names_of
 from ..errors import GraphError, ShapeError, explain
 from ..init import Initializer
-from ..local_jacobian import Grid
-from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, as_dtype
 from ..value import Value
-from .requirements import FREE
+from .leaf import Leaf
 
 _ZEROS = initializers.zeros()
 
 
 @dataclass(frozen=True)
-class Source(Op):
+class Source(Leaf):
     """A value that is not computed: it is fed, or read from the state."""
 
     key: str
@@ -31,12 +29,6 @@ class Source(Op):
     @property
     def label(self) -> str:
         return self.key
-
-    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
-        return [[]]
-
-    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return FREE
 
 
 @final
