@@ -24,11 +24,12 @@ from .ops.comparison import (
 )
 from .ops.constants import arange, constant, full, ones, zeros
 from .ops.cumulative import cumsum
-from .ops.elementary import cos, exp, log, power, relu, sigmoid, sin, sqrt, tanh
+from .ops.elementary import cos, exp, log, power, reciprocal, relu, sigmoid, sin, sqrt, square, tanh
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.matmul import matmul
 from .ops.random import dropout, random_normal, random_uniform
 from .ops.reduce import argmax, max, mean, sum
+from .ops.rounding import abs, ceil, floor, round, sign
 from .ops.shape import broadcast_to, expand_dims, reshape, transpose
 from .ops.slicing import concatenate, pad
 from .ops.softmax import log_softmax, softmax, softmax_cross_entropy
@@ -54,11 +55,13 @@ __all__ = [
     "TensorType",
     "Value",
     "__version__",
+    "abs",
     "add",
     "arange",
     "argmax",
     "broadcast_to",
     "cast",
+    "ceil",
     "compile",
     "concatenate",
     "constant",
@@ -72,6 +75,7 @@ __all__ = [
     "exp",
     "expand_dims",
     "find_executor",
+    "floor",
     "full",
     "gather",
     "grad",
@@ -104,14 +108,18 @@ __all__ = [
     "power",
     "random_normal",
     "random_uniform",
+    "reciprocal",
     "relu",
     "reshape",
+    "round",
     "scatter_add",
     "sigmoid",
+    "sign",
     "sin",
     "softmax",
     "softmax_cross_entropy",
     "sqrt",
+    "square",
     "state",
     "stop_gradient",
     "subtract",

@@ -195,6 +195,9 @@ class Value:
     def __pow__(self, other: Any) -> Value:
         return _apply("power", self, other)
 
+    def __abs__(self) -> Value:
+        return _apply("abs", self)
+
     def __neg__(self) -> Value:
         return _apply("negative", self)
 

@@ -207,6 +207,27 @@ def relu(x: Any) -> Value:
     return Relu()(as_value(x))
 
 
+def square(x: Any) -> Value:
+    """`x * x`.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(square(constant([-1.0, 3.0])))
+    array([1., 9.], dtype=float32)
+    """
+    value = as_value(x)
+    return value * value
+
+
+def reciprocal(x: Any) -> Value:
+    """`1 / x`; integers become float32.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(reciprocal(constant([2.0, -4.0])))
+    array([ 0.5 , -0.25], dtype=float32)
+    """
+    return 1 / as_value(x)
+
+
 @operator("power")
 def power(x: Any, exponent: float) -> Value:
     """`x ** exponent` for the numbers -1, 0.5, 2, 3 and 4, by products, reciprocal or square root.

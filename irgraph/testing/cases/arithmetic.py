@@ -11,8 +11,9 @@ from ...op import Op
 from ...ops import arithmetic as a
 from ...ops import comparison as c
 from ...ops import elementary as e
+from ...ops import rounding as o
 from ...ops.sources import input
-from ..case import BadCase, Build, Case, Draw, Oracle, case, off_zero, positive, real, spaced, whole
+from ..case import Arg, BadCase, Build, Case, Draw, Oracle, case, off_zero, positive, real, spaced, whole
 
 Shape = tuple[int | str, ...]
 
@@ -49,6 +50,11 @@ def _pairs() -> list[Case]:
 
 _ELEMENTARY: dict[str, tuple[Build, Oracle, Draw]] = {
     "negative": (a.negative, np.negative, spaced(0.125)),
+    "abs": (o.abs, np.abs, off_zero),
+    "sign": (lambda x: x * o.sign(x), lambda x: x * np.sign(x), off_zero),
+    "floor": (lambda x: x * o.floor(x), lambda x: x * np.floor(x), spaced(0.125)),
+    "ceil": (lambda x: x * o.ceil(x), lambda x: x * np.ceil(x), spaced(0.125)),
+    "round": (lambda x: x * o.round(x), lambda x: x * np.rint(x), spaced(0.125)),
     "exp": (e.exp, np.exp, spaced(0.125)),
     "log": (e.log, np.log, positive),
     "sqrt": (e.sqrt, np.sqrt, positive),
@@ -89,6 +95,19 @@ CASES = [
     case("exp", "large", e.exp, np.exp, x=real("n", draw=spaced(80.0))),
     case("tanh", "large", e.tanh, np.tanh, x=real("n", draw=spaced(40.0))),
     case("sigmoid", "large", e.sigmoid, lambda x: 1 / (1 + np.exp(-x)), x=real("n", draw=spaced(30.0))),
+    case("abs", "integers", abs, np.abs, x=whole("n", 3)),
+    case("sign", "integers", o.sign, np.sign, x=whole("n", 3)),
+    *[
+        case(name, "halves", build, oracle, x=Arg((5, 3), spaced(0.0), differentiable=False))
+        for name, build, oracle in (
+            ("sign", o.sign, np.sign),
+            ("floor", o.floor, np.floor),
+            ("ceil", o.ceil, np.ceil),
+            ("round", o.round, np.rint),
+        )
+    ],
+    case("multiply", "square", e.square, np.square, x=real("n", 3)),
+    case("divide", "reciprocal", e.reciprocal, np.reciprocal, x=real("n", 3, draw=off_zero)),
     case("multiply", "power 3", lambda x: x**3, lambda x: x**3, x=real("n", draw=off_zero)),
     case("multiply", "power 4", lambda x: x**4, lambda x: x**4, x=real("n", draw=off_zero)),
     case("divide", "power -1", lambda x: x**-1, lambda x: x**-1, x=real("n", draw=off_zero)),
@@ -153,6 +172,8 @@ BAD_CASES = [
         DTypeError,
         r"found the exponent 2.5; needed -1, 0.5, 2, 3 or 4",
     ),
+    BadCase("abs", "bool", lambda: abs(input("x", dtype="bool")), DTypeError, r"needed a dtype of numbers"),
+    BadCase("floor", "bool", lambda: o.floor(input("x", dtype="bool")), DTypeError, r"needed a float dtype"),
     BadCase("relu", "bool", lambda: e.relu(input("x", dtype="bool")), DTypeError, r"needed a float dtype"),
     *(
         BadCase(
