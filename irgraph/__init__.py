@@ -24,7 +24,7 @@ from .ops.comparison import (
 )
 from .ops.constants import arange, constant, full, ones, zeros
 from .ops.cumulative import cumsum
-from .ops.elementary import cos, exp, log, power, reciprocal, relu, sigmoid, sin, sqrt, square, tanh
+from .ops.elementary import exp, expm1, log, log1p, power, reciprocal, relu, sigmoid, sqrt, square
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.matmul import matmul
 from .ops.random import dropout, random_normal, random_uniform
@@ -34,6 +34,20 @@ from .ops.shape import broadcast_to, expand_dims, reshape, transpose
 from .ops.slicing import concatenate, pad
 from .ops.softmax import log_softmax, softmax, softmax_cross_entropy
 from .ops.sources import input, parameter, state
+from .ops.trigonometric import (
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctanh,
+    cos,
+    cosh,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
 from .ops.update import with_update
 from .parsing import parse
 from .state import State
@@ -58,6 +72,12 @@ __all__ = [
     "abs",
     "add",
     "arange",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
     "argmax",
     "broadcast_to",
     "cast",
@@ -66,6 +86,7 @@ __all__ = [
     "concatenate",
     "constant",
     "cos",
+    "cosh",
     "cumsum",
     "divide",
     "dropout",
@@ -74,6 +95,7 @@ __all__ = [
     "evaluate",
     "exp",
     "expand_dims",
+    "expm1",
     "find_executor",
     "floor",
     "full",
@@ -87,6 +109,7 @@ __all__ = [
     "less",
     "less_equal",
     "log",
+    "log1p",
     "log_softmax",
     "logical_not",
     "losses",
@@ -116,6 +139,7 @@ __all__ = [
     "sigmoid",
     "sign",
     "sin",
+    "sinh",
     "softmax",
     "softmax_cross_entropy",
     "sqrt",
@@ -124,6 +148,7 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "tan",
     "tanh",
     "transpose",
     "value_and_grad",

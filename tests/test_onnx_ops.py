@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from irgraph import compile, grad
+from irgraph.errors import ExportError
 from irgraph.graph import Graph
 from irgraph.onnx import replay, to_model
 from irgraph.onnx.comparing import TOLERANCES, difference
@@ -14,6 +15,10 @@ from irgraph.state import State
 from irgraph.testing import CASES, Case
 
 EXPORTED = [case for case in CASES if case.op not in ("philox", "with_update") and case.oracle is not None]
+
+
+FLOAT32_ONLY = {"tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "arcsinh", "arccosh", "arctanh"}
+"""Ops whose standard form ONNX Runtime has for float32 only, on the CPU."""
 
 
 def sizes_to_try(case: Case, graph: Graph) -> list[dict[str, int]]:
@@ -31,6 +36,10 @@ def replayed(case: Case, dtype: str, named: bool) -> None:
     state.admit(graph.states, seed=0)
     model = to_model(graph, state)
     check_model(model)
+    if dtype == "float64" and case.op in FLOAT32_ONLY:
+        with pytest.raises(ExportError, match="Could not find an implementation"):
+            replay(model)
+        return
     run = replay(model)
     tried = sizes_to_try(case, graph) if named else [dict(case.sizes)]
     assert tried
@@ -61,7 +70,7 @@ SMOOTH = [c for c in EXPORTED if c.differentiable and any(y.dtype.is_float for y
 @pytest.mark.parametrize("case", SMOOTH, ids=str)
 def test_gradient_with_named_dims(case: Case) -> None:
     """The gradient of a weighted sum of the results; here the oracle is the NumPy executor."""
-    dtype = case.dtypes[-1]
+    dtype = "float32" if case.op in FLOAT32_ONLY else case.dtypes[-1]
     values = case.values(dtype, named=True)
     results = [value for value in case.results(values) if value.dtype.is_float]
     weighted = [(value * value * (n + 1.0)).sum() for n, value in enumerate(results)]

@@ -13,7 +13,7 @@ import irgraph as ig
 from irgraph.errors import ExportError, FeedError
 from irgraph.onnx import Replay, Report, replay, save, to_model
 from irgraph.onnx.comparing import choose_sizes, difference
-from irgraph.ops.elementary import Tanh
+from irgraph.ops.trigonometric import Tanh
 
 
 def test_the_report(tmp_path: Path) -> None:

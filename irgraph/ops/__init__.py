@@ -16,6 +16,7 @@ from . import (
     slicing,
     softmax,
     sources,
+    trigonometric,
     update,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "slicing",
     "softmax",
     "sources",
+    "trigonometric",
     "update",
 ]

@@ -8,11 +8,10 @@ from typing import Any, ClassVar, final
 
 from ..errors import DTypeError, explain
 from ..origin import here
-from ..types import float32
 from ..value import Value, operator
 from .arithmetic import Elementwise, Slope
-from .comparison import greater
-from .operands import as_value, converted
+from .comparison import equal, greater, where
+from .operands import as_float, as_value
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,43 @@ class Exp(_Elementary):
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
         return (output,)
+
+
+@final
+@dataclass(frozen=True)
+class Expm1(_Elementary):
+    """exp(x) - 1, exact near 0."""
+
+    name: ClassVar[str] = "expm1"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (output + 1,)
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        """tanh(x/2) (exp(x) + 1), where nothing cancels."""
+        from .trigonometric import tanh
+
+        (x,) = inputs
+        return (tanh(x * 0.5) * (exp(x) + 1),)
+
+
+@final
+@dataclass(frozen=True)
+class Log1p(_Elementary):
+    """log(1 + x), exact near 0."""
+
+    name: ClassVar[str] = "log1p"
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return (1 / (inputs[0] + 1),)
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        """With w = 1 + x as rounded, log(w) x / (w - 1): roundings cancel (Goldberg 1991, theorem 4)."""
+        (x,) = inputs
+        w = x + 1
+        kept = w - 1
+        exact, lost = equal(kept, x), equal(kept, 0)
+        return (where(exact, log(w), where(lost, x, log(w) * (x / kept))),)
 
 
 @final
@@ -56,42 +92,6 @@ class Sqrt(_Elementary):
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
         return (0.5 / output,)
-
-
-@final
-@dataclass(frozen=True)
-class Sin(_Elementary):
-    """The sine."""
-
-    name: ClassVar[str] = "sin"
-    onnx_type: ClassVar[str | None] = "Sin"
-
-    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
-        return (cos(inputs[0]),)
-
-
-@final
-@dataclass(frozen=True)
-class Cos(_Elementary):
-    """The cosine."""
-
-    name: ClassVar[str] = "cos"
-    onnx_type: ClassVar[str | None] = "Cos"
-
-    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
-        return (-sin(inputs[0]),)
-
-
-@final
-@dataclass(frozen=True)
-class Tanh(_Elementary):
-    """The hyperbolic tangent."""
-
-    name: ClassVar[str] = "tanh"
-    onnx_type: ClassVar[str | None] = "Tanh"
-
-    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
-        return (1 - output * output,)
 
 
 @final
@@ -122,11 +122,6 @@ class Relu(_Elementary):
         return (greater(inputs[0], 0),)
 
 
-def _as_float(x: Any) -> Value:
-    value = as_value(x)
-    return value if value.dtype.is_float else converted(value, float32)
-
-
 def exp(x: Any) -> Value:
     """e to the power of each element.
 
@@ -134,7 +129,27 @@ def exp(x: Any) -> Value:
     >>> evaluate(exp(constant([0.0, 1.0]))).round(3)
     array([1.   , 2.718], dtype=float32)
     """
-    return Exp()(_as_float(x))
+    return Exp()(as_float(x))
+
+
+def expm1(x: Any) -> Value:
+    """exp(x) - 1, exact where x is small.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(expm1(constant([0.0, 1.0]))).round(3)
+    array([0.   , 1.718], dtype=float32)
+    """
+    return Expm1()(as_float(x))
+
+
+def log1p(x: Any) -> Value:
+    """log(1 + x), exact where x is small; -inf at -1 and NaN below.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(log1p(constant([0.0, 1.0]))).round(3)
+    array([0.   , 0.693], dtype=float32)
+    """
+    return Log1p()(as_float(x))
 
 
 def log(x: Any) -> Value:
@@ -144,7 +159,7 @@ def log(x: Any) -> Value:
     >>> evaluate(log(constant([1.0, 2.0]))).round(3)
     array([0.   , 0.693], dtype=float32)
     """
-    return Log()(_as_float(x))
+    return Log()(as_float(x))
 
 
 def sqrt(x: Any) -> Value:
@@ -154,37 +169,7 @@ def sqrt(x: Any) -> Value:
     >>> evaluate(sqrt(constant([4.0, 9.0])))
     array([2., 3.], dtype=float32)
     """
-    return Sqrt()(_as_float(x))
-
-
-def sin(x: Any) -> Value:
-    """The sine of an angle in radians.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(sin(constant([0.0, 1.0]))).round(3)
-    array([0.   , 0.841], dtype=float32)
-    """
-    return Sin()(_as_float(x))
-
-
-def cos(x: Any) -> Value:
-    """The cosine of an angle in radians.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(cos(constant([0.0, 1.0]))).round(3)
-    array([1.  , 0.54], dtype=float32)
-    """
-    return Cos()(_as_float(x))
-
-
-def tanh(x: Any) -> Value:
-    """The hyperbolic tangent.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(tanh(constant([0.0, 1.0]))).round(3)
-    array([0.   , 0.762], dtype=float32)
-    """
-    return Tanh()(_as_float(x))
+    return Sqrt()(as_float(x))
 
 
 def sigmoid(x: Any) -> Value:
@@ -194,7 +179,7 @@ def sigmoid(x: Any) -> Value:
     >>> evaluate(sigmoid(constant([0.0, 2.0]))).round(3)
     array([0.5  , 0.881], dtype=float32)
     """
-    return Sigmoid()(_as_float(x))
+    return Sigmoid()(as_float(x))
 
 
 def relu(x: Any) -> Value:

@@ -75,6 +75,12 @@ def converted(value: Value, dtype: DType) -> Value:
     return value if value.dtype is dtype else value.astype(dtype)
 
 
+def as_float(x: Any) -> Value:
+    """The value that was written, integers and bools as float32."""
+    value = as_value(x)
+    return value if value.dtype.is_float else converted(value, float32)
+
+
 def differing(what: str, values: list[Value]) -> str:
     """The message for tensors of different dtypes."""
     found = " and ".join(f"{v.label} of {v.dtype} (built at {v.node.origin})" for v in values)

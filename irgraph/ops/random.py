@@ -21,10 +21,11 @@ from ..origin import here
 from ..types import TensorType, as_dtype, float32, float64, int64, uint32
 from ..value import Value
 from .comparison import greater_equal, where
-from .elementary import cos, log, sqrt
+from .elementary import log, sqrt
 from .operands import as_value
 from .requirements import require_dtype, require_float
 from .sources import state
+from .trigonometric import cos
 from .update import with_update
 
 

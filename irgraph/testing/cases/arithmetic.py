@@ -12,8 +12,24 @@ from ...ops import arithmetic as a
 from ...ops import comparison as c
 from ...ops import elementary as e
 from ...ops import rounding as o
+from ...ops import trigonometric as t
 from ...ops.sources import input
-from ..case import Arg, BadCase, Build, Case, Draw, Oracle, case, off_zero, positive, real, spaced, whole
+from ..case import (
+    Arg,
+    Array,
+    BadCase,
+    Build,
+    Case,
+    Draw,
+    Oracle,
+    case,
+    normal,
+    off_zero,
+    positive,
+    real,
+    spaced,
+    whole,
+)
 
 Shape = tuple[int | str, ...]
 
@@ -48,6 +64,21 @@ def _pairs() -> list[Case]:
     return cases
 
 
+def _inside(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers of both signs, well between -1 and 1."""
+    return rng.uniform(-0.75, 0.75, shape)
+
+
+def _above_one(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers from 1.5 to 3."""
+    return rng.uniform(1.5, 3.0, shape)
+
+
+def _tiny(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers of which adding 1 leaves little or nothing."""
+    return rng.choice([-1.0, 1.0], shape) * 10.0 ** rng.uniform(-20, -2, shape)
+
+
 _ELEMENTARY: dict[str, tuple[Build, Oracle, Draw]] = {
     "negative": (a.negative, np.negative, spaced(0.125)),
     "abs": (o.abs, np.abs, off_zero),
@@ -57,10 +88,21 @@ _ELEMENTARY: dict[str, tuple[Build, Oracle, Draw]] = {
     "round": (lambda x: x * o.round(x), lambda x: x * np.rint(x), spaced(0.125)),
     "exp": (e.exp, np.exp, spaced(0.125)),
     "log": (e.log, np.log, positive),
+    "expm1": (e.expm1, np.expm1, spaced(0.125)),
+    "log1p": (e.log1p, np.log1p, positive),
+    "sin": (t.sin, np.sin, spaced(0.125)),
+    "cos": (t.cos, np.cos, spaced(0.125)),
+    "tan": (t.tan, np.tan, _inside),
+    "arcsin": (t.arcsin, np.arcsin, _inside),
+    "arccos": (t.arccos, np.arccos, _inside),
+    "arctan": (t.arctan, np.arctan, spaced(0.125)),
+    "sinh": (t.sinh, np.sinh, normal),
+    "cosh": (t.cosh, np.cosh, normal),
+    "tanh": (t.tanh, np.tanh, spaced(0.125)),
+    "arcsinh": (t.arcsinh, np.arcsinh, spaced(0.125)),
+    "arccosh": (t.arccosh, np.arccosh, _above_one),
+    "arctanh": (t.arctanh, np.arctanh, _inside),
     "sqrt": (e.sqrt, np.sqrt, positive),
-    "sin": (e.sin, np.sin, spaced(0.125)),
-    "cos": (e.cos, np.cos, spaced(0.125)),
-    "tanh": (e.tanh, np.tanh, spaced(0.125)),
     "sigmoid": (e.sigmoid, lambda x: 1 / (1 + np.exp(-x)), spaced(0.125)),
     "relu": (e.relu, lambda x: np.maximum(x, 0), off_zero),
 }
@@ -72,6 +114,11 @@ def _elementary() -> list[Case]:
         for variant, shape in {"matrix": ("n", 3), "scalar": (), "empty": (0, 2), "ones": (1, 1)}.items():
             cases.append(case(name, variant, build, oracle, x=real(*shape, draw=draw)))
     return cases
+
+
+def _per(f: Build) -> Build:
+    """f(x) / x, in which a loss of digits near 0 would show."""
+    return lambda x: f(x) / x
 
 
 CASES = [
@@ -93,7 +140,9 @@ CASES = [
     ),
     case("negative", "integers", lambda x: -x, np.negative, x=whole("n", 3)),
     case("exp", "large", e.exp, np.exp, x=real("n", draw=spaced(80.0))),
-    case("tanh", "large", e.tanh, np.tanh, x=real("n", draw=spaced(40.0))),
+    case("expm1", "tiny", _per(e.expm1), _per(np.expm1), x=Arg((6,), _tiny, differentiable=False)),
+    case("log1p", "tiny", _per(e.log1p), _per(np.log1p), x=Arg((6,), _tiny, differentiable=False)),
+    case("tanh", "large", t.tanh, np.tanh, x=real("n", draw=spaced(40.0))),
     case("sigmoid", "large", e.sigmoid, lambda x: 1 / (1 + np.exp(-x)), x=real("n", draw=spaced(30.0))),
     case("abs", "integers", abs, np.abs, x=whole("n", 3)),
     case("sign", "integers", o.sign, np.sign, x=whole("n", 3)),
@@ -183,6 +232,6 @@ BAD_CASES = [
             DTypeError,
             rf"{op.name}: found int64\[2\]; needed a float dtype",
         )
-        for op in (e.Exp, e.Log, e.Sqrt, e.Sin, e.Cos, e.Tanh, e.Sigmoid)
+        for op in (e.Exp, e.Log, e.Sqrt, t.Sin, t.Cos, t.Tanh, e.Sigmoid)
     ),
 ]

@@ -16,7 +16,18 @@ from irgraph.compiler.plan import Buffer, Plan, Slot
 from irgraph.dims import bind
 from irgraph.errors import FeedError, NonFiniteError
 from irgraph.op import Op
-from irgraph.ops import arithmetic, cast, comparison, constants, elementary, indexing, matmul, reduce, shape
+from irgraph.ops import (
+    arithmetic,
+    cast,
+    comparison,
+    constants,
+    elementary,
+    indexing,
+    matmul,
+    reduce,
+    shape,
+    trigonometric,
+)
 
 Array = np.ndarray[Any, Any]
 Kernel = Callable[..., Any]  # (op, output shape, sizes of the named dims, *inputs) -> what the output holds
@@ -49,7 +60,7 @@ KERNELS: dict[type[Op], Kernel] = {
     elementary.Exp: plain(np.exp),
     elementary.Log: plain(np.log),
     elementary.Sqrt: plain(np.sqrt),
-    elementary.Tanh: plain(np.tanh),
+    trigonometric.Tanh: plain(np.tanh),
     elementary.Relu: plain(lambda x: np.where(x > 0, x, 0)),
     comparison.Equal: plain(np.equal),
     comparison.Greater: plain(np.greater),
