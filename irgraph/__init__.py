@@ -24,9 +24,11 @@ from .ops.comparison import (
 )
 from .ops.constants import arange, constant, full, ones, zeros
 from .ops.cumulative import cumsum
-from .ops.elementary import exp, expm1, log, log1p, power, reciprocal, relu, sigmoid, sqrt, square
+from .ops.division import floor_divide, mod
+from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.matmul import matmul
+from .ops.powers import power, reciprocal, square
 from .ops.random import dropout, random_normal, random_uniform
 from .ops.reduce import argmax, max, mean, sum
 from .ops.rounding import abs, ceil, floor, round, sign
@@ -98,6 +100,7 @@ __all__ = [
     "expm1",
     "find_executor",
     "floor",
+    "floor_divide",
     "full",
     "gather",
     "grad",
@@ -118,6 +121,7 @@ __all__ = [
     "maximum",
     "mean",
     "minimum",
+    "mod",
     "multiply",
     "negative",
     "not_equal",

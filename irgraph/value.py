@@ -192,8 +192,23 @@ class Value:
     def __rmatmul__(self, other: Any) -> Value:
         return _apply("matmul", other, self)
 
+    def __floordiv__(self, other: Any) -> Value:
+        return _apply("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Value:
+        return _apply("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Value:
+        return _apply("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Value:
+        return _apply("mod", other, self)
+
     def __pow__(self, other: Any) -> Value:
         return _apply("power", self, other)
+
+    def __rpow__(self, other: Any) -> Value:
+        return _apply("power", other, self)
 
     def __abs__(self) -> Value:
         return _apply("abs", self)

@@ -218,3 +218,11 @@ def test_mean_of_long_and_of_many_axes() -> None:
     for axes, keepdims in ((0, True), (1, False), (None, False)):
         found = ig.evaluate(value.mean(axes, keepdims), x=x)
         np.testing.assert_allclose(found, x.astype(np.float64).mean(axes, keepdims=keepdims), atol=1e-6)
+
+
+def test_powers_of_zero_have_finite_derivatives() -> None:
+    x, y = ig.input("x", ("n",)), ig.input("y", ("n",))
+    slopes = ig.compile(ig.grad((x**y).sum(), [x, y]))
+    by_x, by_y = slopes(x=[0.0, 0.0, 0.0, 3.0], y=[0.0, 1.0, 2.0, 0.0])
+    np.testing.assert_array_equal(by_x, [0, 1, 0, 0])
+    np.testing.assert_allclose(by_y, [0, 0, 0, np.log(3)], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Functions of one element, and powers."""
+"""Exponentials, logarithms, roots and steps of one element."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from ..errors import DTypeError, explain
-from ..origin import here
-from ..value import Value, operator
+from ..value import Value
 from .arithmetic import Elementwise, Slope
 from .comparison import equal, greater, where
 from .operands import as_float, as_value
@@ -190,51 +188,3 @@ def relu(x: Any) -> Value:
     array([0., 2.], dtype=float32)
     """
     return Relu()(as_value(x))
-
-
-def square(x: Any) -> Value:
-    """`x * x`.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(square(constant([-1.0, 3.0])))
-    array([1., 9.], dtype=float32)
-    """
-    value = as_value(x)
-    return value * value
-
-
-def reciprocal(x: Any) -> Value:
-    """`1 / x`; integers become float32.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(reciprocal(constant([2.0, -4.0])))
-    array([ 0.5 , -0.25], dtype=float32)
-    """
-    return 1 / as_value(x)
-
-
-@operator("power")
-def power(x: Any, exponent: float) -> Value:
-    """`x ** exponent` for the numbers -1, 0.5, 2, 3 and 4, by products, reciprocal or square root.
-
-    Raises DTypeError for any other exponent.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(power(constant([1.0, 3.0]), 2))
-    array([1., 9.], dtype=float32)
-    """
-    value = as_value(x)
-    match exponent:
-        case -1:
-            return 1 / value
-        case 0.5:
-            return sqrt(value)
-        case 2:
-            return value * value
-        case 3:
-            return value * value * value
-        case 4:
-            return (value * value) * (value * value)
-    raise DTypeError(
-        explain(f"the exponent {exponent!r}", "-1, 0.5, 2, 3 or 4", here(), "Write exp(exponent * log(x)).")
-    )

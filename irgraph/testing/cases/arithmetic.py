@@ -10,7 +10,9 @@ from ...errors import DTypeError, ShapeError
 from ...op import Op
 from ...ops import arithmetic as a
 from ...ops import comparison as c
+from ...ops import division as d
 from ...ops import elementary as e
+from ...ops import powers as p
 from ...ops import rounding as o
 from ...ops import trigonometric as t
 from ...ops.sources import input
@@ -38,9 +40,15 @@ _PAIRS: dict[str, tuple[Build, Build]] = {
     "subtract": (a.subtract, np.subtract),
     "multiply": (a.multiply, np.multiply),
     "divide": (a.divide, np.divide),
+    "floor_divide": (lambda x, y: d.floor_divide(x, y) * x, lambda x, y: np.floor_divide(x, y) * x),
+    "mod": (d.mod, np.mod),
+    "power": (p.power, np.power),
     "maximum": (c.maximum, np.maximum),
     "minimum": (c.minimum, np.minimum),
 }
+
+
+_QUOTIENTS = ("divide", "floor_divide", "mod")
 
 
 def _pairs() -> list[Case]:
@@ -56,10 +64,14 @@ def _pairs() -> list[Case]:
     }
     cases = []
     for name, (build, oracle) in _PAIRS.items():
-        left, right = spaced(0.0), off_zero if name == "divide" else spaced(0.25)
+        left = positive if name == "power" else spaced(0.125) if name in _QUOTIENTS else spaced(0.0)
+        right = off_zero if name in _QUOTIENTS else spaced(0.25)
         for variant, (x, y) in shapes.items():
             cases.append(case(name, variant, build, oracle, x=real(*x, draw=left), y=real(*y, draw=right)))
-        if name != "divide":
+        if name in ("floor_divide", "mod"):
+            cases.append(case(name, "integers", build, oracle, x=whole("n", 3), y=whole(3, low=1)))
+            cases.append(case(name, "negative", build, oracle, x=whole("n", 3), y=whole(3, low=-5, high=0)))
+        elif name not in ("divide", "power"):
             cases.append(case(name, "integers", build, oracle, x=whole("n", 3), y=whole(3)))
     return cases
 
@@ -155,11 +167,19 @@ CASES = [
             ("round", o.round, np.rint),
         )
     ],
-    case("multiply", "square", e.square, np.square, x=real("n", 3)),
-    case("divide", "reciprocal", e.reciprocal, np.reciprocal, x=real("n", 3, draw=off_zero)),
+    case("multiply", "square", p.square, np.square, x=real("n", 3)),
+    case("divide", "reciprocal", p.reciprocal, np.reciprocal, x=real("n", 3, draw=off_zero)),
     case("multiply", "power 3", lambda x: x**3, lambda x: x**3, x=real("n", draw=off_zero)),
     case("multiply", "power 4", lambda x: x**4, lambda x: x**4, x=real("n", draw=off_zero)),
     case("divide", "power -1", lambda x: x**-1, lambda x: x**-1, x=real("n", draw=off_zero)),
+    case("power", "number", lambda x: x**5, lambda x: x**5, x=real("n", draw=off_zero)),
+    case("power", "fraction", lambda x: x**-1.5, lambda x: x**-1.5, x=real("n", draw=positive)),
+    case("power", "of a number", lambda x: 2**x, lambda x: 2**x, x=real("n")),
+    case("power", "of integers", lambda x: x**5, lambda x: x**5.0, x=whole("n")).only("float32"),
+    case("mod", "number", lambda x: x % 0.75, lambda x: x % 0.75, x=real("n", draw=spaced(0.125))),
+    case("mod", "of a number", lambda x: 5 % x, lambda x: 5 % x, x=real("n", draw=off_zero)),
+    case("floor_divide", "number", lambda x: x * (x // 0.75), lambda x: x * (x // 0.75), x=real("n")),
+    case("floor_divide", "of a number", lambda x: 7 // x, lambda x: 7 // x, x=whole("n", low=1)),
     case("sqrt", "power 1/2", lambda x: x**0.5, np.sqrt, x=real("n", draw=positive)),
 ]
 
@@ -213,13 +233,6 @@ BAD_CASES = [
         lambda: -input("x", dtype="uint8"),
         DTypeError,
         r"found uint8\[\]; needed a signed dtype",
-    ),
-    BadCase(
-        "multiply",
-        "exponent",
-        lambda: input("x") ** 2.5,
-        DTypeError,
-        r"found the exponent 2.5; needed -1, 0.5, 2, 3 or 4",
     ),
     BadCase("abs", "bool", lambda: abs(input("x", dtype="bool")), DTypeError, r"needed a dtype of numbers"),
     BadCase("floor", "bool", lambda: o.floor(input("x", dtype="bool")), DTypeError, r"needed a float dtype"),
