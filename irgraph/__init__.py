@@ -8,9 +8,11 @@ from .executor import find_executor
 from .function import Function, compile, evaluate
 from .graph import Graph
 from .op import Cost, Op
+from .ops.activations import elu, gelu, leaky_relu, silu
 from .ops.arithmetic import add, divide, multiply, negative, subtract
 from .ops.cast import cast, stop_gradient
 from .ops.comparison import (
+    clip,
     equal,
     greater,
     greater_equal,
@@ -27,14 +29,15 @@ from .ops.cumulative import cumsum
 from .ops.division import floor_divide, mod
 from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
 from .ops.indexing import gather, one_hot, scatter_add
+from .ops.logic import logical_and, logical_or, logical_xor
 from .ops.matmul import matmul
 from .ops.powers import power, reciprocal, square
 from .ops.random import dropout, random_normal, random_uniform
-from .ops.reduce import argmax, max, mean, sum
+from .ops.reduce import argmax, argmin, max, mean, min, sum
 from .ops.rounding import abs, ceil, floor, round, sign
 from .ops.shape import broadcast_to, expand_dims, reshape, transpose
 from .ops.slicing import concatenate, pad
-from .ops.softmax import log_softmax, softmax, softmax_cross_entropy
+from .ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from .ops.sources import input, parameter, state
 from .ops.trigonometric import (
     arccos,
@@ -81,9 +84,11 @@ __all__ = [
     "arctan",
     "arctanh",
     "argmax",
+    "argmin",
     "broadcast_to",
     "cast",
     "ceil",
+    "clip",
     "compile",
     "concatenate",
     "constant",
@@ -92,6 +97,7 @@ __all__ = [
     "cumsum",
     "divide",
     "dropout",
+    "elu",
     "equal",
     "errors",
     "evaluate",
@@ -103,23 +109,30 @@ __all__ = [
     "floor_divide",
     "full",
     "gather",
+    "gelu",
     "grad",
     "greater",
     "greater_equal",
     "init",
     "input",
     "jvp",
+    "leaky_relu",
     "less",
     "less_equal",
     "log",
     "log1p",
     "log_softmax",
+    "logical_and",
     "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
     "losses",
     "matmul",
     "max",
     "maximum",
     "mean",
+    "min",
     "minimum",
     "mod",
     "multiply",
@@ -142,6 +155,7 @@ __all__ = [
     "scatter_add",
     "sigmoid",
     "sign",
+    "silu",
     "sin",
     "sinh",
     "softmax",

@@ -216,6 +216,24 @@ class Value:
     def __neg__(self) -> Value:
         return _apply("negative", self)
 
+    def __and__(self, other: Any) -> Value:
+        return _apply("logical_and", self, other)
+
+    def __rand__(self, other: Any) -> Value:
+        return _apply("logical_and", other, self)
+
+    def __or__(self, other: Any) -> Value:
+        return _apply("logical_or", self, other)
+
+    def __ror__(self, other: Any) -> Value:
+        return _apply("logical_or", other, self)
+
+    def __xor__(self, other: Any) -> Value:
+        return _apply("logical_xor", self, other)
+
+    def __rxor__(self, other: Any) -> Value:
+        return _apply("logical_xor", other, self)
+
     def __invert__(self) -> Value:
         return _apply("logical_not", self)
 
@@ -242,6 +260,10 @@ class Value:
     def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Value:
         """`irgraph.max` of this value."""
         return _apply("max", self, axis, keepdims)
+
+    def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Value:
+        """`irgraph.min` of this value."""
+        return _apply("min", self, axis, keepdims)
 
     def reshape(self, *shape: Size | str | Sequence[Size | str]) -> Value:
         """`irgraph.reshape` of this value; the shape as one sequence or as arguments."""

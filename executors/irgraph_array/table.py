@@ -23,6 +23,7 @@ from irgraph.ops import (
     cumulative,
     division,
     elementary,
+    logic,
     powers,
     reduce,
     rounding,
@@ -114,6 +115,9 @@ UFUNCS: dict[type[Op], str] = {
     comparison.LessEqual: "less_equal",
     comparison.Greater: "greater",
     comparison.GreaterEqual: "greater_equal",
+    logic.LogicalAnd: "logical_and",
+    logic.LogicalOr: "logical_or",
+    logic.LogicalXor: "logical_xor",
     comparison.LogicalNot: "logical_not",
 }
 
@@ -211,7 +215,12 @@ def _iota(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[A
     yield assign(out, context.xp.arange(out.shape[0], dtype=out.dtype))
 
 
-REDUCTIONS: dict[type[Op], str] = {reduce.Sum: "add", reduce.Mean: "add", reduce.Max: "maximum"}
+REDUCTIONS: dict[type[Op], str] = {
+    reduce.Sum: "add",
+    reduce.Mean: "add",
+    reduce.Max: "maximum",
+    reduce.Min: "minimum",
+}
 
 
 @kernel(*REDUCTIONS)
@@ -222,7 +231,7 @@ def _reduce(
     xp = context.xp
     axes = op.axes[0] if len(op.axes) == 1 else op.axes
     is_mean = isinstance(op, reduce.Mean)
-    if not isinstance(op, reduce.Max) and isinstance(axes, int) and _is_short_sum(x, axes):
+    if isinstance(op, (reduce.Sum, reduce.Mean)) and isinstance(axes, int) and _is_short_sum(x, axes):
         count = x.shape[axes]
         weights = xp.full(count, 1 / count if is_mean else 1, x.dtype)
         flat = out.reshape(x.shape[:axes] + x.shape[axes + 1 :])
@@ -240,13 +249,13 @@ def _is_short_sum(x: Array, axis: int) -> bool:
     return bool(x.ndim <= 2 and x.dtype.kind == "f" and 0 < x.shape[axis] <= 4096)
 
 
-@kernel(reduce.Argmax)
+@kernel(reduce.Argmax, reduce.Argmin)
 def _argmax(
-    context: Context, op: reduce.Argmax, inputs: Sequence[Array], outputs: Sequence[Array]
+    context: Context, op: reduce.Argmax | reduce.Argmin, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> Iterable[Call]:
     (x,), (out,) = inputs, outputs
     flat = out.reshape(tuple(n for axis, n in enumerate(x.shape) if axis != op.axis))
-    yield partial(x.argmax, op.axis, flat)
+    yield partial(x.argmax if isinstance(op, reduce.Argmax) else x.argmin, op.axis, flat)
 
 
 @kernel(cumulative.Cumsum)

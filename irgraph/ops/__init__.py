@@ -1,6 +1,7 @@
 """The ops, one room a family. Importing this package makes all of them known."""
 
 from . import (
+    activations,
     arithmetic,
     cast,
     comparison,
@@ -9,6 +10,7 @@ from . import (
     division,
     elementary,
     indexing,
+    logic,
     matmul,
     powers,
     random,
@@ -23,6 +25,7 @@ from . import (
 )
 
 __all__ = [
+    "activations",
     "arithmetic",
     "cast",
     "comparison",
@@ -31,6 +34,7 @@ __all__ = [
     "division",
     "elementary",
     "indexing",
+    "logic",
     "matmul",
     "powers",
     "random",

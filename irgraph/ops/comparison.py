@@ -247,6 +247,16 @@ def maximum(a: Any, b: Any) -> Value:
     return Maximum()(*operands("maximum", a, b))
 
 
+def clip(x: Any, low: Any, high: Any) -> Value:
+    """min(max(x, low), high), broadcast; on a bound `x` gets half the derivative.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(clip(constant([-3, 1, 5]), 0, 2))
+    array([0, 1, 2])
+    """
+    return minimum(maximum(x, low), high)
+
+
 def minimum(a: Any, b: Any) -> Value:
     """The smaller of `a` and `b`, broadcast; NaN where either is. At a tie each gets half the derivative.
 

@@ -99,12 +99,9 @@ class Mean(Reduction):
         return self.export_as("ReduceMean", write, node, since=18)
 
 
-@final
 @dataclass(frozen=True)
-class Max(Reduction):
-    """The largest; where several are, they share the derivative evenly."""
-
-    name: ClassVar[str] = "max"
+class _Extreme(Reduction):
+    """The largest or smallest; where several are, they share the derivative evenly."""
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         _require_elements(inputs[0], self.axes)
@@ -122,16 +119,33 @@ class Max(Reduction):
         out = i.drop(self.axes, self.keepdims)
         return [[term(out, i, (hit, i), (1 / ties, i.against(kept)))]]
 
+
+@final
+@dataclass(frozen=True)
+class Max(_Extreme):
+    """The largest; where several are, they share the derivative evenly."""
+
+    name: ClassVar[str] = "max"
+
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         return self.export_as("ReduceMax", write, node, since=18)
 
 
 @final
 @dataclass(frozen=True)
-class Argmax(Op):
-    """The position of the first largest element along one axis, as int64."""
+class Min(_Extreme):
+    """The smallest; where several are, they share the derivative evenly."""
 
-    name: ClassVar[str] = "argmax"
+    name: ClassVar[str] = "min"
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        return self.export_as("ReduceMin", write, node, since=18)
+
+
+@dataclass(frozen=True)
+class _Position(Op):
+    """The position of an element along one axis, as int64."""
+
     axis: int
     keepdims: bool = False
 
@@ -143,9 +157,29 @@ class Argmax(Op):
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         return [[[]]]  # type: ignore[list-item]  # integers: never asked for
 
+
+@final
+@dataclass(frozen=True)
+class Argmax(_Position):
+    """The position of the first largest element along one axis, as int64."""
+
+    name: ClassVar[str] = "argmax"
+
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x = write.read(node.inputs[0])
         return [write.node("ArgMax", x, since=13, axis=self.axis, keepdims=int(self.keepdims))]
+
+
+@final
+@dataclass(frozen=True)
+class Argmin(_Position):
+    """The position of the first smallest element along one axis, as int64."""
+
+    name: ClassVar[str] = "argmin"
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        x = write.read(node.inputs[0])
+        return [write.node("ArgMin", x, since=13, axis=self.axis, keepdims=int(self.keepdims))]
 
 
 @operator("sum")
@@ -190,6 +224,18 @@ def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Value:
     return Max(normalize_axes(axis, x.ndim), keepdims)(x)
 
 
+@operator("min")
+def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Value:
+    """The smallest element over some axes (all by default); elements that tie share the derivative.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(min(constant([[1.0, 5.0], [3.0, 4.0]]), axis=0))
+    array([1., 4.], dtype=float32)
+    """
+    x = as_value(x)
+    return Min(normalize_axes(axis, x.ndim), keepdims)(x)
+
+
 def argmax(x: Any, axis: int = -1, keepdims: bool = False) -> Value:
     """The position of the first largest element along `axis`, as int64; it has no derivative.
 
@@ -199,3 +245,14 @@ def argmax(x: Any, axis: int = -1, keepdims: bool = False) -> Value:
     """
     x = as_value(x)
     return Argmax(normalize_axis(axis, x.ndim), keepdims)(x)
+
+
+def argmin(x: Any, axis: int = -1, keepdims: bool = False) -> Value:
+    """The position of the first smallest element along `axis`, as int64; it has no derivative.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(argmin(constant([[1.0, 5.0], [3.0, 3.0]])))
+    array([0, 0])
+    """
+    x = as_value(x)
+    return Argmin(normalize_axis(axis, x.ndim), keepdims)(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -14,10 +15,12 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, float32, format_shape, normalize_axis
 from ..value import Node, Value
+from .cast import stop_gradient
+from .comparison import equal, where
 from .elementary import exp, log
 from .indexing import gather, one_hot
 from .operands import as_value
-from .reduce import Max, Sum
+from .reduce import Axes, Max, Sum, max, sum
 from .requirements import require_float
 from .shape import expand_dims, reshape
 
@@ -174,6 +177,22 @@ def log_softmax(x: Any, axis: int = -1) -> Value:
     """
     x = _as_float(x)
     return LogSoftmax(normalize_axis(axis, x.ndim))(x)
+
+
+def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Value:
+    """log(sum(exp(x))) over some axes (all by default); large inputs do not overflow.
+
+    Raises ShapeError where there are no elements.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(logsumexp(constant([[1000.0, 1000.0], [900.0, 0.0]]), axis=1)).round(3)
+    array([1000.693,  900.   ], dtype=float32)
+    """
+    x = _as_float(x)
+    top = max(stop_gradient(x), axis, keepdims=True)
+    top = where(equal(abs(top), math.inf), 0.0, top)  # inf - inf would be NaN
+    total = log(sum(exp(x - top), axis, keepdims=True)) + top
+    return total if keepdims else sum(total, axis)
 
 
 def softmax_cross_entropy(logits: Any, target: Any) -> Value:

@@ -19,6 +19,7 @@ _REDUCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "sum": (r.sum, np.sum),
     "mean": (r.mean, np.mean),
     "max": (r.max, np.max),
+    "min": (r.min, np.min),
 }
 
 
@@ -105,6 +106,24 @@ CASES = [
         lambda x: r.argmax(x, 0, True),
         lambda x: x.argmax(0, keepdims=True),
         x=whole(3, 5),
+    ),
+    case("argmin", "last axis", r.argmin, lambda x: x.argmin(-1), x=whole("n", 5)),
+    case(
+        "argmin",
+        "keepdims",
+        lambda x: r.argmin(x, 0, True),
+        lambda x: x.argmin(0, keepdims=True),
+        x=whole(3, 5),
+    ),
+    case(
+        "log", "logsumexp", s.logsumexp, lambda x: np.log(np.exp(x - x.max()).sum()) + x.max(), x=real("n", 3)
+    ),
+    case(
+        "log",
+        "logsumexp keepdims",
+        lambda x: s.logsumexp(x, 1, True),
+        lambda x: np.logaddexp.reduce(x, 1, keepdims=True),
+        x=real("n", 3, draw=spaced(1000.0)),
     ),
     case("argmax", "middle", lambda x: r.argmax(x, 1), lambda x: x.argmax(1), x=whole("n", 3, 2)),
     case("argmax", "vector", r.argmax, lambda x: x.argmax(), x=whole(5)),
