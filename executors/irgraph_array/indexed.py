@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ _ROUNDS = 10
 _BLOCK = 4096  # counters at a time: the scratch of a block stays in the cache
 
 
-def philox_4x32(xp: object, counter: Array, key: tuple[int, int], scratch: Array) -> None:
+def philox_4x32(xp: Any, counter: Array, key: tuple[int, int], scratch: Array) -> None:
     """Ten rounds of Philox4x32 in place. `counter` holds uint32 words as uint64, shape (4, n); `scratch`
     has shape (2, n). Salmon et al., SC 2011, section 5.2.
     """
@@ -80,16 +81,16 @@ def philox_4x32(xp: object, counter: Array, key: tuple[int, int], scratch: Array
     product0, product1 = scratch
     k0, k1 = key
     for _ in range(_ROUNDS):
-        np.multiply(c0, _MULTIPLIERS[0], out=product0)
-        np.multiply(c2, _MULTIPLIERS[1], out=product1)
-        np.right_shift(product1, 32, out=c0)  # c0 <- high(product1) ^ c1 ^ k0
+        xp.multiply(c0, _MULTIPLIERS[0], out=product0)
+        xp.multiply(c2, _MULTIPLIERS[1], out=product1)
+        xp.right_shift(product1, 32, out=c0)  # c0 <- high(product1) ^ c1 ^ k0
         c0 ^= c1
         c0 ^= k0
-        np.right_shift(product0, 32, out=c2)  # c2 <- high(product0) ^ c3 ^ k1
+        xp.right_shift(product0, 32, out=c2)  # c2 <- high(product0) ^ c3 ^ k1
         c2 ^= c3
         c2 ^= k1
-        np.bitwise_and(product1, _LOW, out=c1)
-        np.bitwise_and(product0, _LOW, out=c3)
+        xp.bitwise_and(product1, _LOW, out=c1)
+        xp.bitwise_and(product0, _LOW, out=c3)
         k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
 
 

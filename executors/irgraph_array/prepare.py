@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from irgraph.compiler.plan import ALIGNMENT, Plan, Slot, Step
+from irgraph.compiler.plan import Plan, Slot, Step
 from irgraph.errors import IrgraphError, NonFiniteError, explain
 from irgraph.layout import Layout
 from irgraph.value import Node
@@ -25,7 +25,7 @@ class Arrays(Protocol):
         ...
 
     def allocate(self, nbytes: int) -> Array:
-        """Uninitialized bytes, aligned to `ALIGNMENT`."""
+        """Uninitialized bytes, aligned to `irgraph.compiler.plan.ALIGNMENT`."""
         ...
 
     def view(self, memory: Array, layout: Layout, dtype: str, offset: int) -> Array:
@@ -75,14 +75,12 @@ class Prepared:
         return results
 
 
-def prepare(
-    arrays: Arrays, plan: Plan, state: Mapping[str, Array], check: bool = False, kernels: Any = None
-) -> Prepared:
+def prepare(arrays: Arrays, plan: Plan, state: Mapping[str, Array], check: bool = False) -> Prepared:
     """Allocate the arena, view every slot in it, and bind every kernel.
 
     `check`: after each node, raise NonFiniteError if a float result is not finite.
     """
-    bound = _Bound(arrays, plan, state, KERNELS if kernels is None else kernels)
+    bound = _Bound(arrays, plan, state)
     for step in plan.prologue:
         for call in bound.calls(step):
             call()
@@ -110,11 +108,10 @@ def prepare(
 class _Bound:
     """The arrays of a plan's slots, and the calls of its steps on them."""
 
-    def __init__(self, arrays: Arrays, plan: Plan, state: Mapping[str, Array], kernels: Any) -> None:
+    def __init__(self, arrays: Arrays, plan: Plan, state: Mapping[str, Array]) -> None:
         self.arrays = arrays
         self.sizes = plan.sizes
         self.state = state
-        self.kernels = kernels
         self.arena = arrays.allocate(plan.arena_nbytes)
         self._views: dict[tuple[int, Layout, str], Array] = {}
 
@@ -138,7 +135,7 @@ class _Bound:
         context = Context(self.arrays.xp, self.sizes, step.node)
         inputs = [self.array(slot) for slot in step.inputs]
         outputs = [self.array(slot) for slot in step.outputs]
-        return list(self.kernels[type(step.node.op)].bind(context, step.node.op, inputs, outputs))
+        return list(KERNELS[type(step.node.op)].bind(context, step.node.op, inputs, outputs))
 
 
 def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:
@@ -155,6 +152,3 @@ def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:
             )
 
     return check
-
-
-__all__ = ["ALIGNMENT", "Arrays", "Prepared", "prepare"]

@@ -46,7 +46,7 @@ def _largest_first(buffers: Sequence[Buffer]) -> int:
 
 
 def _in_time_order(buffers: Sequence[Buffer]) -> int:
-    """Each buffer, as it comes to life, into the smallest hole that fits. O(n log n)."""
+    """Each buffer, as it comes to life, into the smallest hole that fits. O(n · holes), after sorting."""
     free: list[tuple[int, int]] = []  # (offset, size), sorted, neighbours merged
     ending: dict[int, list[Buffer]] = {}
     waiting = sorted({buffer.last for buffer in buffers})

@@ -12,8 +12,6 @@ from ..types import DType, bool_, float32, int64
 from ..value import Value
 from .constants import constant, full
 
-Like = Value | np.ndarray | float | list[Any] | tuple[Any, ...]
-
 
 def is_scalar(x: object) -> bool:
     """Whether it is a Python or NumPy number, which takes the dtype of what it meets."""
@@ -65,20 +63,15 @@ def operands(what: str, *written: Any, at_least_float: bool = False) -> list[Val
     elif dtype == bool_ and scalars and not all(isinstance(x, (bool, np.bool_)) for x in scalars):
         dtype = int64
     return [
-        as_value(x, dtype) if value is None else converted(value, dtype)
+        as_value(x, dtype) if value is None else value.astype(dtype)
         for x, value in zip(written, tensors, strict=True)
     ]
-
-
-def converted(value: Value, dtype: DType) -> Value:
-    """The value cast, if it must be."""
-    return value if value.dtype is dtype else value.astype(dtype)
 
 
 def as_float(x: Any) -> Value:
     """The value that was written, integers and bools as float32."""
     value = as_value(x)
-    return value if value.dtype.is_float else converted(value, float32)
+    return value if value.dtype.is_float else value.astype(float32)
 
 
 def differing(what: str, values: list[Value]) -> str:
