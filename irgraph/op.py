@@ -111,14 +111,39 @@ class Op:
         raise NotImplementedError
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        """Flops and bytes of one application. The default: one flop an output element, all bytes moved."""
+        """Flops and bytes of one application.
+
+        The default: the flops of the expansion where there is one, else one for each output element; and
+        every input and output moved once.
+        """
         moved: Size = 0
         for type in (*inputs, *outputs):
             moved = moved + type.nbytes
-        flops: Size = 0
-        for type in outputs:
-            flops = flops + type.size
+        flops = self._expanded_flops(inputs)
+        if flops is None:
+            flops = 0
+            for type in outputs:
+                flops = flops + type.size
         return Cost(flops, moved)
+
+    def _expanded_flops(self, inputs: Sequence[TensorType]) -> Size | None:
+        if type(self).expand is Op.expand:
+            return None
+        operands = [_Operand(type)() for type in inputs]
+        results = self.expand(*operands)
+        if results is None:
+            return None
+        total: Size = 0
+        seen = {operand.node for operand in operands}
+        stack = [value.node for value in results]
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack += [value.node for value in node.inputs]
+                cost = node.op.cost([v.type for v in node.inputs], [v.type for v in node.outputs])
+                total = total + cost.flops
+        return total
 
     def expand(self, *inputs: Value) -> Sequence[Value] | None:
         """The outputs from simpler ops, or None for a primitive. Law: same values, same types."""
@@ -167,3 +192,13 @@ class Op:
 
     def __str__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True)
+class _Operand(Op):
+    """A value of some type, to expand an op on."""
+
+    type: TensorType
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (self.type,)

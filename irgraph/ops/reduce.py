@@ -36,7 +36,9 @@ class Reduction(Op):
         return product(x.shape[axis] for axis in self.axes)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return Cost(inputs[0].size, inputs[0].nbytes + outputs[0].nbytes)
+        """n elements take n - 1 operations."""
+        flops = inputs[0].size - outputs[0].size if inputs[0].size != 0 else 0
+        return Cost(flops, inputs[0].nbytes + outputs[0].nbytes)
 
     def export_as(self, op_type: str, write: OnnxWriter, node: Node, since: int) -> Sequence[str]:
         x = write.read(node.inputs[0])
@@ -89,6 +91,10 @@ class Mean(Reduction):
         i = labels(inputs[0])
         share = Coefficient(over=self.reduced(inputs[0]))
         return [[share * term(i.drop(self.axes, self.keepdims), i)]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """The sum, and one product for each result."""
+        return Cost(inputs[0].size, inputs[0].nbytes + outputs[0].nbytes)
 
     def expand(self, *inputs: Value) -> Sequence[Value]:
         (x,) = inputs

@@ -11,7 +11,7 @@ from ..dims import same_size
 from ..errors import DTypeError, ShapeError, explain
 from ..local_jacobian import ZERO, Grid, Pick, labels, term
 from ..onnx_writer import OnnxWriter
-from ..op import Cost, Op
+from ..op import Op
 from ..origin import here
 from ..types import TensorType, float32, format_shape, normalize_axis
 from ..value import Node, Value
@@ -39,9 +39,6 @@ class _Softmax(Op):
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         require_float(self.name, *inputs)
         return inputs
-
-    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return Cost(5 * inputs[0].size, 2 * inputs[0].nbytes)
 
 
 @final
@@ -152,9 +149,6 @@ class SoftmaxCrossEntropy(Op):
             at_label = gather(shifted, target, axis=last, batch_dims=last)
             return (reshape(log(total), at_label.shape) - at_label,)
         return (-Sum((last,))(target * (shifted - log(total))),)
-
-    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return Cost(5 * inputs[0].size, inputs[0].nbytes + inputs[1].nbytes + outputs[0].nbytes)
 
 
 def softmax(x: Any, axis: int = -1) -> Value:
