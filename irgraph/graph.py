@@ -8,16 +8,20 @@ from functools import cached_property
 from .dims import Size
 from .errors import GraphError, explain
 from .op import Cost, Op
+from .origin import carrying
 from .value import Node, Value
 
 Update = tuple[Value, Value]  # (state variable, its new value)
 
 
-def topological_order(roots: Iterable[Value]) -> list[Node]:
-    """The nodes that the roots need, each after its inputs, in a stable depth-first order. O(nodes)."""
+def topological_order(roots: Iterable[Value], known: Iterable[Node] = ()) -> list[Node]:
+    """The nodes that the roots need, each after its inputs, in a stable depth-first order. O(nodes).
+
+    The walk stops before the nodes in `known`.
+    """
     order: list[Node] = []
-    entered: set[Node] = set()
-    left: set[Node] = set()
+    entered = set(known)
+    left = set(entered)
     stack = [root.node for root in roots]
     stack.reverse()
     while stack:
@@ -202,6 +206,20 @@ def keep(node: Node, inputs: tuple[Value, ...]) -> tuple[Value, ...]:
     if inputs == node.inputs:
         return node.outputs
     return node.with_inputs(inputs).outputs
+
+
+def expansion(node: Node, inputs: tuple[Value, ...] | None = None) -> Sequence[Value] | None:
+    """What the node's op expands to, with the node's origin; None for a primitive.
+
+    Raises GraphError where it has other types than the node.
+    """
+    with carrying(node.origin):
+        simpler = node.op.expand(*(node.inputs if inputs is None else inputs))
+    if simpler is not None and [value.type for value in simpler] != [value.type for value in node.outputs]:
+        found = ", ".join(str(value.type) for value in simpler) or "nothing"
+        needed = ", ".join(str(value.type) for value in node.outputs)
+        raise GraphError(explain(f"{found} from expand() of {node.op.name}", needed, node.origin))
+    return simpler
 
 
 def name_outputs(values: Sequence[Value]) -> dict[str, Value]:

@@ -7,7 +7,8 @@ public function. Laws (tested for every case of every op in `irgraph.testing.cas
 * `infer` is the type of what kernels compute;
 * the terms of `local_jacobians` are the derivative: <c, J t> = <J'c, t>, and J t is the difference
   quotient; where `vjp` or `jvp` exists too, it agrees with them;
-* `expand`, where it exists, computes the same values from other ops.
+* `expand`, where it exists, computes the same values from other ops; of an op that states no derivative,
+  it is the derivative too.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ class Cost:
 class Op:
     """An operation on tensors. Subclass it as a frozen dataclass with a `name`.
 
-    State exactly one way of being differentiated: `local_jacobians` (terms; see
-    `irgraph.local_jacobian`), or both `vjp` and `jvp` on the whole node. An op that has terms may
-    state `vjp` or `jvp` as well, where one pass over all inputs is better.
+    State how it is differentiated: `local_jacobians` (terms; see `irgraph.local_jacobian`), or `vjp`
+    and `jvp` on the whole node, or `expand`, whose nodes are then differentiated in its place. `vjp` and
+    `jvp` come first, then terms, then the expansion: an op that has terms or an expansion may state `vjp`
+    or `jvp` as well, where one pass over all inputs is better.
     """
 
     name: ClassVar[str] = ""
@@ -71,12 +73,11 @@ class Op:
             )
         if cls.infer is Op.infer:
             raise GraphError(f"op {cls.name!r} states no types; needed infer(*inputs).")
-        has_terms = cls.local_jacobians is not Op.local_jacobians
-        has_both = cls.vjp is not Op.vjp and cls.jvp is not Op.jvp
-        if not (has_terms or has_both):
+        has_both = cls.states_vjp() and cls.states_jvp()
+        if not (cls.states_terms() or has_both or cls.expand is not Op.expand):
             raise GraphError(
-                f"op {cls.name!r} states no derivative; needed local_jacobians, or both vjp and jvp.\n"
-                "  Return a NotDifferentiable(reason) where there is none."
+                f"op {cls.name!r} states no derivative; needed local_jacobians, or both vjp and jvp, or an "
+                "expand whose ops have one.\n  Return a NotDifferentiable(reason) where there is none."
             )
         OPS[cls.name] = cls
 
@@ -146,7 +147,10 @@ class Op:
         return total
 
     def expand(self, *inputs: Value) -> Sequence[Value] | None:
-        """The outputs from simpler ops, or None for a primitive. Law: same values, same types."""
+        """The outputs from simpler ops, or None for a primitive. Law: same values, same types.
+
+        Where the op states no derivative, this is differentiated instead.
+        """
         return None
 
     def view(self, input: Layout, output: TensorType, sizes: Mapping[str, int]) -> Layout | None:
@@ -166,6 +170,11 @@ class Op:
     def may_view(cls) -> bool:
         """Whether the op can be a view of its first input."""
         return cls.view is not Op.view
+
+    @classmethod
+    def states_terms(cls) -> bool:
+        """Whether the op states its derivative as terms."""
+        return cls.local_jacobians is not Op.local_jacobians
 
     @classmethod
     def states_vjp(cls) -> bool:

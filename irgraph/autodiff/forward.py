@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..collector import without_collector
-from ..graph import topological_order
 from ..local_jacobian import NotDifferentiable
 from ..ops.constants import zeros
 from ..origin import carrying
 from ..value import Node, Value
 from .emit import Part, apply, total
-from .reverse import check_directions, live_values, not_differentiable, require_types
+from .reverse import check_directions, not_differentiable, require_types
 from .structure import Tree, flatten, rebuild
+from .walk import walk
 
 
 @without_collector
@@ -31,15 +32,24 @@ def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
     ends, sources = flatten(outputs, "outputs"), flatten(wrt, "wrt")
     directions = flatten(tangents, "tangents")
     check_directions(sources, directions, "tangent")
-    nodes = topological_order(ends)
-    live = live_values(nodes, sources)
+    order = walk(ends, sources, lambda op: op.states_jvp())
     found: dict[Value, Value] = {}
     for source, direction in zip(sources, directions, strict=True):
         found[source] = total([*_given(source, found), (1, direction)])
-    for node in nodes:
-        if any(value in found for value in node.inputs):
-            _push_forward(node, live, found)
+    for node in order.nodes:
+        if node in order.opened:
+            _take_outside(node, order.opened[node], found)
+        elif any(value in found for value in node.inputs):
+            _push_forward(node, order.live, found)
     return rebuild(outputs, [found[v] if v in found else zeros(v.shape, v.dtype) for v in ends])
+
+
+def _take_outside(node: Node, inside: Sequence[Value], found: dict[Value, Value]) -> None:
+    """The tangents of what stands for the outputs of a composite node are theirs."""
+    with carrying(node.origin):
+        for value, inner in zip(node.outputs, inside, strict=True):
+            if inner in found:
+                found[value] = total([*_given(value, found), (1, found[inner])])
 
 
 def _push_forward(node: Node, live: set[Value], found: dict[Value, Value]) -> None:

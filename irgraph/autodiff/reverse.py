@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from ..collector import without_collector
 from ..dims import same_size
 from ..errors import GraphError, NotDifferentiableError, ShapeError, explain
-from ..graph import topological_order
 from ..local_jacobian import NotDifferentiable
 from ..ops.constants import ones, zeros
 from ..origin import carrying, here
 from ..value import Node, Value
 from .emit import Part, apply, total
 from .structure import Tree, flatten, rebuild
+from .walk import walk
 
 Disconnected = Literal["raise", "zero"]
 
@@ -69,14 +69,15 @@ def vjp(outputs: Tree, wrt: Tree, cotangents: Tree, disconnected: Disconnected =
     ends, sources = flatten(outputs, "outputs"), flatten(wrt, "wrt")
     seeds = flatten(cotangents, "cotangents")
     check_directions(ends, seeds, "cotangent")
-    nodes = topological_order(ends)
-    live = live_values(nodes, sources)
+    order = walk(ends, sources, lambda op: op.states_vjp())
     arrived: dict[Value, list[Part]] = {}
     for value, seed in zip(ends, seeds, strict=True):
         arrived.setdefault(value, []).append((1, seed))
-    for node in reversed(nodes):
-        if any(value in live for value in node.inputs):
-            _pull_back(node, live, arrived)
+    for node in reversed(order.nodes):
+        if node in order.opened:
+            _hand_inside(node, order.opened[node], arrived)
+        elif any(value in order.live for value in node.inputs):
+            _pull_back(node, order.live, arrived)
     found = []
     for source in sources:
         if source in arrived:
@@ -84,24 +85,8 @@ def vjp(outputs: Tree, wrt: Tree, cotangents: Tree, disconnected: Disconnected =
         elif disconnected == "zero":
             found.append(zeros(source.shape, source.dtype))
         else:
-            raise _disconnected(source, ends, nodes, arrived)
+            raise _disconnected(source, ends, order.nodes, arrived)
     return rebuild(wrt, found)
-
-
-def live_values(nodes: Iterable[Node], sources: Sequence[Value]) -> set[Value]:
-    """The float values that depend on the sources. Raises where a source has no derivatives at all."""
-    for source in sources:
-        if not source.dtype.is_float:
-            raise NotDifferentiableError(
-                explain(
-                    f"wrt {source!r}", "a float dtype", source.node.origin, "Only floats have derivatives."
-                )
-            )
-    live = set(sources)
-    for node in nodes:
-        if any(value in live for value in node.inputs):
-            live.update(value for value in node.outputs if value.dtype.is_float)
-    return live
 
 
 def check_directions(values: Sequence[Value], directions: Sequence[Value], what: str) -> None:
@@ -111,6 +96,16 @@ def check_directions(values: Sequence[Value], directions: Sequence[Value], what:
     for value, direction in zip(values, directions, strict=True):
         if value.type != direction.type:
             raise ShapeError(explain(f"the {what} {direction!r}", f"the type of {value!r}", here()))
+
+
+def _hand_inside(node: Node, inside: Sequence[Value], arrived: dict[Value, list[Part]]) -> None:
+    """The cotangents of a composite node go to what stands for its outputs."""
+    with carrying(node.origin):
+        for value, inner in zip(node.outputs, inside, strict=True):
+            parts = arrived.get(value)
+            if parts:
+                arrived[value] = [(1, total(parts))]
+                arrived.setdefault(inner, []).append((1, arrived[value][0][1]))
 
 
 def _pull_back(node: Node, live: set[Value], arrived: dict[Value, list[Part]]) -> None:

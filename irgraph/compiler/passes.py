@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..errors import GraphError, explain
-from ..graph import Graph, keep
+from ..graph import Graph, expansion, keep
 from ..op import Op
 from ..ops.cast import Copy
 from ..ops.update import WithUpdate
@@ -37,24 +36,14 @@ def expand(graph: Graph, has_kernel: Callable[[type[Op]], bool]) -> Graph:
 
     def visit(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
         if not node.op.source and not has_kernel(type(node.op)):
-            with carrying(node.origin):
-                simpler = node.op.expand(*inputs)
+            simpler = expansion(node, inputs)
             if simpler is not None:
-                _require_same_types(node, simpler)
                 return simpler
         return keep(node, inputs)
 
     while (expanded := graph.rebuild(visit)) is not graph:
         graph = expanded
     return graph
-
-
-def _require_same_types(node: Node, simpler: Sequence[Value]) -> None:
-    """Raise GraphError unless an expansion has the types of what it stands for."""
-    if [value.type for value in simpler] != [value.type for value in node.outputs]:
-        found = ", ".join(str(value.type) for value in simpler) or "nothing"
-        needed = ", ".join(str(value.type) for value in node.outputs)
-        raise GraphError(explain(f"{found} from expand() of {node.op.name}", needed, node.origin))
 
 
 def dedupe(graph: Graph) -> Graph:

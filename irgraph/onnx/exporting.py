@@ -9,9 +9,8 @@ from ..autodiff.structure import Tree, flatten
 from ..compiler.simplify import stabilize
 from ..errors import ExportError, explain
 from ..function import Function
-from ..graph import Graph, name_outputs
+from ..graph import Graph, expansion, name_outputs
 from ..ops.update import WithUpdate
-from ..origin import carrying
 from ..state import State
 from ..value import Node, Value
 from .model import Naming, build
@@ -196,8 +195,7 @@ class _Walk:
         self._stack += [(value.node, inner, False) for value in reversed(simpler)]
 
     def _expand(self, node: Node) -> Sequence[Value]:
-        with carrying(node.origin):
-            simpler = None if node.op.no_onnx else node.op.expand(*node.inputs)
+        simpler = None if node.op.no_onnx else expansion(node)
         if simpler is None:
             raise ExportError(
                 explain(

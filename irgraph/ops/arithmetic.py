@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -20,7 +19,8 @@ Slope = float | Value | tuple[Value, ...]
 
 @dataclass(frozen=True)
 class Elementwise(Op):
-    """Elements of equal dtype in, one element out; the derivative is stated by `slopes`."""
+    """Elements of equal dtype in, one element out; the derivative is stated by `slopes`, or is that of
+    `expand`."""
 
     elementwise: ClassVar[bool] = True
     float_only: ClassVar[bool] = False
@@ -37,9 +37,13 @@ class Elementwise(Op):
         shape = broadcast_shapes(*[type.shape for type in inputs])
         return (first if shape == first.shape else TensorType(first.dtype, shape),)
 
-    @abstractmethod
+    @classmethod
+    def states_terms(cls) -> bool:
+        return cls.slopes is not Elementwise.slopes or cls.local_jacobians is not Elementwise.local_jacobians
+
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
         """For each input d output / d input: a number, a value, or values to be multiplied."""
+        raise NotImplementedError
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         i = labels(outputs[0])

@@ -13,7 +13,7 @@ from ..op import Op
 from ..origin import here
 from ..types import TensorType, bool_, broadcast_shapes, int32
 from ..value import Node, Value, operator
-from .arithmetic import Elementwise, Slope, sloped
+from .arithmetic import Elementwise, sloped
 from .operands import as_value, operands
 from .requirements import require_dtype
 
@@ -147,9 +147,6 @@ class _Extremum(Elementwise):
     """The larger or smaller of two; where they are equal each gets half of the derivative."""
 
     commutes: ClassVar[bool] = True
-
-    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
-        raise NotImplementedError  # a sum of two terms, below
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         a, b = inputs
