@@ -39,6 +39,14 @@ class Cost:
     nbytes: Size
 
 
+def moved_bytes(inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Size:
+    """The bytes of all inputs and outputs, each moved once."""
+    total: Size = 0
+    for type in (*inputs, *outputs):
+        total = total + type.nbytes
+    return total
+
+
 class Op:
     """An operation on tensors. Subclass it as a frozen dataclass with a `name`.
 
@@ -117,15 +125,12 @@ class Op:
         The default: the flops of the expansion where there is one, else one for each output element; and
         every input and output moved once.
         """
-        moved: Size = 0
-        for type in (*inputs, *outputs):
-            moved = moved + type.nbytes
         flops = self._expanded_flops(inputs)
         if flops is None:
             flops = 0
             for type in outputs:
                 flops = flops + type.size
-        return Cost(flops, moved)
+        return Cost(flops, moved_bytes(inputs, outputs))
 
     def _expanded_flops(self, inputs: Sequence[TensorType]) -> Size | None:
         if type(self).expand is Op.expand:

@@ -2,10 +2,12 @@
 
 A program is a list of instructions. One interpreter runs it on graph values and on float64 arrays:
 NumPy is the oracle, and its central differences are the oracle of the gradients.
+IRGRAPH_RANDOM_GRAPHS=10000 makes a long run.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +24,10 @@ from irgraph.printing import to_text
 from irgraph_numpy import NumpyExecutor
 
 Array = np.ndarray[Any, Any]
-FEW = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("IRGRAPH_RANDOM_GRAPHS", "60"))
+FEW = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 
 
 class Arrays:
@@ -30,6 +35,12 @@ class Arrays:
 
     tanh, exp, log, sqrt, sin, cos = np.tanh, np.exp, np.log, np.sqrt, np.sin, np.cos
     maximum, minimum, where, concatenate = np.maximum, np.minimum, np.where, np.concatenate
+
+    @staticmethod
+    def cast(x: Array, dtype: Any) -> Array:
+        """In float64 where it is a float at all."""
+        wanted = np.dtype(getattr(dtype, "name", dtype))
+        return x.astype(np.float64 if wanted.kind == "f" else wanted)
 
     @staticmethod
     def sigmoid(x: Array) -> Array:
@@ -84,6 +95,24 @@ def beside(m: Any, a: Any, b: Any, k: int) -> Any:
     return m.concatenate([a, b, a], 0) if a.shape[1] == b.shape[1] else m.concatenate([a, -a], k % 2)
 
 
+def counted(m: Any, a: Any, b: Any, k: int) -> Any:
+    """How many elements of each row are large, in integers of some width, times the row."""
+    width = ("int8", "uint8", "int16", "int32", "int64")[k % 5]
+    large = m.cast(a > 0.1371, width) * 3 + m.cast(fitting(a, b) <= 0.2413, width)
+    return a * m.cast(large.sum(axis=1, keepdims=True), a.dtype) * 0.1
+
+
+def wide(m: Any, a: Any, b: Any, k: int) -> Any:
+    """A detour through float64."""
+    return m.cast(m.sin(m.cast(a, "float64") * m.cast(fitting(a, b), "float64")), a.dtype)
+
+
+def masked(m: Any, a: Any, b: Any, k: int) -> Any:
+    """Booleans as a choice, and as numbers."""
+    positive = a > -0.1719
+    return m.where(positive, m.cast(positive, a.dtype) - a, m.cast(fitting(a, b) < 0.3173, a.dtype))
+
+
 # Each takes the functions, two matrices and a number, and gives a matrix.
 Instruction = Callable[[Any, Any, Any, int], Any]
 INSTRUCTIONS: dict[str, Instruction] = {
@@ -95,6 +124,9 @@ INSTRUCTIONS: dict[str, Instruction] = {
     "maximum": lambda m, a, b, k: m.maximum(a, fitting(a, b)),
     "minimum": lambda m, a, b, k: m.minimum(a, 0.3),
     "where": lambda m, a, b, k: m.where(a > 0.1371, a, fitting(a, b)),
+    "counted": counted,
+    "wide": wide,
+    "masked": masked,
     "exp": lambda m, a, b, k: m.exp(m.tanh(a)),
     "log": lambda m, a, b, k: m.log(1.25 + a * a),
     "sqrt": lambda m, a, b, k: m.sqrt(1.0 + a * a),

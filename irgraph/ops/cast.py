@@ -13,7 +13,7 @@ from ..op import Cost, Op
 from ..types import DType, TensorType, as_dtype
 from ..value import Node, Value, operator
 from .operands import as_value
-from .requirements import FREE
+from .requirements import FREE, moving
 
 
 @final
@@ -70,6 +70,9 @@ class Copy(Op):
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         i = labels(outputs[0])
         return [[term(i, i)]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return moving(inputs, outputs)
 
 
 @final

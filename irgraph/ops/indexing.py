@@ -23,7 +23,7 @@ from ..types import DType, TensorType, as_dtype, int64, normalize_axis
 from ..value import Node, Value
 from .constants import Full, arange
 from .operands import as_value
-from .requirements import require_dtype
+from .requirements import moving, require_dtype
 from .shape import expand_dims, reshape, transpose
 
 
@@ -93,6 +93,9 @@ class Take(Op):
         x, index = inputs
         return [[pick_terms(x, index, self.axis, 0), ZERO]]
 
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return moving(inputs, outputs)
+
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x, index = node.inputs
         return [write.node("Gather", write.read(x), _onnx_index(write, index), axis=self.axis)]
@@ -114,6 +117,10 @@ class AddAt(Op):
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         return [[pick_terms(outputs[0], inputs[1], 0, 0).T, ZERO]]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        """One sum for each update."""
+        return Cost(inputs[0].size, moving(inputs, outputs).nbytes)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         updates, index = node.inputs

@@ -1,11 +1,11 @@
-"""What ops require of their inputs, and the cost of moving nothing."""
+"""What ops require of their inputs, and what moving elements costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..errors import DTypeError, explain
-from ..op import Cost
+from ..op import Cost, moved_bytes
 from ..types import DType, TensorType
 
 FREE = Cost(0, 0)
@@ -23,3 +23,8 @@ def require_dtype(needed: str, accepts: Callable[[DType], bool], *types: TensorT
     for type in types:
         if not accepts(type.dtype):
             raise DTypeError(explain(str(type), needed, do="Cast it with irgraph.cast."))
+
+
+def moving(inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+    """The cost of an op that moves elements and computes nothing."""
+    return Cost(0, moved_bytes(inputs, outputs))

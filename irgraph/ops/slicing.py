@@ -22,7 +22,7 @@ from ..types import TensorType, format_shape, int64, normalize_axis
 from ..value import Node, Value, operator
 from .constants import as_element
 from .operands import as_value, differing
-from .requirements import FREE
+from .requirements import FREE, moving
 from .shape import reshape
 
 
@@ -121,6 +121,9 @@ class Pad(Op):
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         return [[slice_terms(inputs[0], outputs[0], self.starts, self.steps).T]]
 
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return moving(inputs, outputs)
+
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x = node.inputs[0]
         inner, starts, extents = self._spread(write, x)
@@ -194,6 +197,9 @@ class Concatenate(Op):
             row.append(slice_terms(x, outputs[0], starts, steps).T)
             starts[self.axis] = starts[self.axis] + x.shape[self.axis]
         return [row]
+
+    def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
+        return moving(inputs, outputs)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         return [write.node("Concat", *map(write.read, node.inputs), axis=self.axis)]
