@@ -3,6 +3,7 @@
 from . import errors, init, losses, onnx, optim
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
+from .comparing import compare
 from .dims import Dim
 from .executor import find_executor
 from .function import Function, compile, evaluate
@@ -89,6 +90,7 @@ __all__ = [
     "cast",
     "ceil",
     "clip",
+    "compare",
     "compile",
     "concatenate",
     "constant",

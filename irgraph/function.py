@@ -43,6 +43,7 @@ class Function:
         check: bool,
     ) -> None:
         self.graph = graph
+        self.inputs = dict(inputs)
         self.program = program
         self.state = state
         self.executor = executor

@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"ops"},
     {"state", "rewrite", "autodiff"},
     {"control_flow"},
-    {"compiler", "executor", "feeds", "function"},
+    {"compiler", "executor", "feeds", "function", "comparing"},
     {"onnx", "nn", "losses", "metrics", "optim", "train", "view", "testing", "extras"},
     {"cli"},
 ]

@@ -83,6 +83,23 @@ def demo(
 
 
 @app.command()
+def conformance(
+    name: Annotated[str, typer.Argument(help="An installed executor.")] = "numpy",
+    only: Annotated[str, typer.Option(help="Run the checks whose id contains this.")] = "",
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the report here.")] = None,
+) -> None:
+    """Hold an executor to its contract and to the values of every op."""
+    from ..testing import conformance as run
+
+    report = run(name, only)
+    console().print(str(report))
+    if json is not None:
+        report.to_json(json)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor() -> None:
     """Show what irgraph finds on this machine, and what is missing."""
     if not doctors.run(console()):

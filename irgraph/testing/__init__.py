@@ -1,4 +1,5 @@
-"""What tests of ops and executors are made of: the table of op cases and the checks of derivatives."""
+"""What tests of ops and executors are made of: the table of op cases, the checks of derivatives, and the
+conformance suite for executors."""
 
 from .case import (
     SIZES,
@@ -25,6 +26,8 @@ from .derivatives import (
     check_value,
     check_vjp,
 )
+from .report import Check, Conformance, Outcome
+from .suite import conformance, conformance_checks
 
 __all__ = [
     "BAD_CASES",
@@ -33,6 +36,9 @@ __all__ = [
     "Arg",
     "BadCase",
     "Case",
+    "Check",
+    "Conformance",
+    "Outcome",
     "assert_close",
     "case",
     "check_derivatives",
@@ -40,6 +46,8 @@ __all__ = [
     "check_second_order",
     "check_value",
     "check_vjp",
+    "conformance",
+    "conformance_checks",
     "integers",
     "normal",
     "off_zero",

@@ -48,7 +48,8 @@ def check_index(op: Any, out: Any, sizes: Mapping[str, int], index: Array) -> Ar
 
 def full(op: Any, out: Any, sizes: Mapping[str, int]) -> float:
     """One number, which may hold sizes: 1/batch."""
-    return float(op.number * bind(op.times, sizes) / bind(op.over, sizes))
+    over = bind(op.over, sizes)
+    return float(op.number * bind(op.times, sizes) / over) if over else float("nan")
 
 
 KERNELS: dict[type[Op], Kernel] = {
