@@ -43,7 +43,7 @@ class Function:
         check: bool,
     ) -> None:
         self.graph = graph
-        self.inputs = dict(inputs)
+        self.inputs = dict(inputs)  # what a call is fed, those that the graph does not read included
         self.program = program
         self.state = state
         self.executor = executor

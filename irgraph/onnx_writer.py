@@ -17,7 +17,11 @@ class OnnxWriter(Protocol):
         ...
 
     def node(self, op_type: str, /, *inputs: str, since: int = 1, **attributes: Any) -> str:
-        """Write a node with one output and return its name; `since` is the first opset with this form."""
+        """Write a node with one output and return its name.
+
+        The opsets that have the op, with these dtypes and attributes, are looked up. `since` is the first
+        opset with this form where that does not tell, as when an attribute got a new meaning.
+        """
         ...
 
     def constant(self, content: object, dtype: DType) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from irgraph.dims import bind
 from irgraph.errors import FeedError, explain
 from irgraph.ops.indexing import AddAt, CheckIndex, Take
-from irgraph.ops.random import Philox
+from irgraph.ops.random import LOW, MULTIPLIERS, ROUNDS, WEYL, Philox
 
 from .table import Array, Call, Context, kernel
 
@@ -66,10 +66,6 @@ def _add_at(context: Context, op: AddAt, inputs: Sequence[Array], outputs: Seque
 
 # ------------------------------------------------------------------------------------- Philox
 
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_LOW = 0xFFFFFFFF
-_ROUNDS = 10
 _BLOCK = 4096  # counters at a time: the scratch of a block stays in the cache
 
 
@@ -80,18 +76,18 @@ def philox_4x32(xp: Any, counter: Array, key: tuple[int, int], scratch: Array) -
     c0, c1, c2, c3 = counter
     product0, product1 = scratch
     k0, k1 = key
-    for _ in range(_ROUNDS):
-        xp.multiply(c0, _MULTIPLIERS[0], out=product0)
-        xp.multiply(c2, _MULTIPLIERS[1], out=product1)
+    for _ in range(ROUNDS):
+        xp.multiply(c0, MULTIPLIERS[0], out=product0)
+        xp.multiply(c2, MULTIPLIERS[1], out=product1)
         xp.right_shift(product1, 32, out=c0)  # c0 <- high(product1) ^ c1 ^ k0
         c0 ^= c1
         c0 ^= k0
         xp.right_shift(product0, 32, out=c2)  # c2 <- high(product0) ^ c3 ^ k1
         c2 ^= c3
         c2 ^= k1
-        xp.bitwise_and(product1, _LOW, out=c1)
-        xp.bitwise_and(product0, _LOW, out=c3)
-        k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
+        xp.bitwise_and(product1, LOW, out=c1)
+        xp.bitwise_and(product0, LOW, out=c3)
+        k0, k1 = (k0 + WEYL[0]) & LOW, (k1 + WEYL[1]) & LOW
 
 
 @kernel(Philox)
@@ -112,8 +108,8 @@ def _philox(
         for first in range(0, -(-flat.size // 4), _BLOCK):
             counter[0] = counts
             counter[0] += first
-            counter[1:] = [[now & _LOW], [now >> 32], [op.stream]]
-            philox_4x32(xp, counter, (seed & _LOW, seed >> 32), scratch)
+            counter[1:] = [[now & LOW], [now >> 32], [op.stream]]
+            philox_4x32(xp, counter, (seed & LOW, seed >> 32), scratch)
             words[...] = counter.T
             part = flat[4 * first : 4 * (first + _BLOCK)]
             part[...] = words.reshape(-1)[: part.size] >> (32 - op.bits)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import onnx
 from onnx import helper, numpy_helper
 
-from ..graph import Graph
 from ..types import TensorType
 from ..value import Value
+from .ends import PAIRING, Ends
 from .schema import tensor_type
-from .writer import Array, Record, Writer
+from .writer import Record, Writer
 
 ORIGIN = "irgraph.origin"  # the key of a node's metadata under which its line is kept
 
@@ -26,32 +27,32 @@ class Naming:
 
 
 def build(
-    graph: Graph,
+    ends: Ends,
     writer: Writer,
-    parameters: Mapping[Value, Array],
+    opset: int,
     naming: Naming,
     name: str,
     metadata: Mapping[str, str],
 ) -> onnx.ModelProto:
     """The model, for the smallest IR version that the opset allows."""
     names = naming.names
-    arrays = [(names[writer.read(value)], array) for value, array in parameters.items()]
+    arrays = [(value.label, array) for value, array in ends.states.items()]
     arrays += [(names[id], array) for id, array in writer.constants.items()]
-    ends = {names[writer.read(value)] for value in graph.inputs.values()} | {key for key, _ in arrays}
-    ends.update(graph.output_names)
-    inner = [(names[id], value) for id, value in naming.values.items() if names[id] not in ends]
+    known = {*ends.inputs, *ends.results, *(key for key, _ in arrays)}
+    inner = [(names[id], value) for id, value in naming.values.items() if names[id] not in known]
     made = helper.make_graph(
         [_node(record, names) for record in writer.records],
         name,
-        _typed(graph.inputs.items()),
-        _typed(zip(graph.output_names, graph.outputs, strict=True)),
+        _typed([*ends.inputs.items(), *((value.label, value) for value in ends.settable)]),
+        _typed(ends.results.items()),
         [numpy_helper.from_array(array, key) for key, array in arrays],
         value_info=_typed(inner),
     )
-    opsets = [helper.make_opsetid("", writer.opset)]
+    opsets = [helper.make_opsetid("", opset)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets))
     model.producer_name, model.producer_version = "irgraph", _version()
-    helper.set_model_props(model, dict(metadata))
+    pairing = {PAIRING: json.dumps(ends.pairs)} if ends.pairs else {}
+    helper.set_model_props(model, {**metadata, **pairing})
     return model
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..errors import ExportError, explain
-from ..graph import Graph
-
 
 def choose_names(
     fixed: Mapping[str, str], wishes: Mapping[str, str], ids: Iterable[str], fallback: Mapping[str, str]
@@ -34,22 +31,3 @@ def choose_names(
             if id not in names and id in source:
                 names[id] = unique(source[id])
     return names
-
-
-def require_distinct_ends(graph: Graph) -> None:
-    """Raise ExportError where an output has the name of another input or parameter.
-
-    In ONNX inputs, initializers and outputs share one set of names.
-    """
-    sources = {**graph.inputs, **graph.states}
-    for name, value in zip(graph.output_names, graph.outputs, strict=True):
-        source = sources.get(name)
-        if source is not None and source is not value:
-            raise ExportError(
-                explain(
-                    f"the name {name!r} for an output and for {source!r}",
-                    "different names, as ONNX keeps them in one table",
-                    value.node.origin,
-                    f'Rename the output, e.g. {{"new_{name}": …}}.',
-                )
-            )

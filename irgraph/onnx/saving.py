@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -51,8 +51,9 @@ def save(
     model: Model,
     path: str | PathLike[str],
     state: State | None = None,
-    opset: int = 18,
+    opset: int | None = None,
     *,
+    state_inputs: Iterable[str] = (),
     check: bool = True,
     sizes: Sequence[Mapping[str, int]] | None = None,
     name: str = "irgraph",
@@ -62,7 +63,8 @@ def save(
 
     With `check`, the model must first pass ONNX's checker with strict shape inference and, where
     onnxruntime is installed, give the NumPy executor's results for random feeds at two sizes of the
-    named dims (`sizes`, or such that the graph allows). Then the file is written under another name and
+    named dims (`sizes`, or such that the graph allows); a training step is run three times at each, and the
+    new state compared as well. Then the file is written under another name and
     renamed, so that there is never half a model.
 
     Raises ExportError as `to_model` does, for a model that fails a check, and for one above 2 GiB.
@@ -73,8 +75,8 @@ def save(
     >>> report.nodes, report.compared
     (1, ({'batch': 2}, {'batch': 5}))
     """
-    graph, state = resolve(model, state)
-    made = to_model(graph, state, opset, name=name, metadata=metadata)
+    meant = resolve(model, state)
+    made = to_model(model, state, opset, state_inputs=state_inputs, name=name, metadata=metadata)
     nbytes = made.ByteSize()
     if nbytes > SIZE_LIMIT:
         raise ExportError(
@@ -85,11 +87,13 @@ def save(
     if check:
         check_model(made)
         if has_runtime():
-            compared = tuple(choose_sizes(graph) if sizes is None else sizes)
-            difference = compare(graph, state, replay(made), compared)
+            compared = tuple(choose_sizes(meant.graph) if sizes is None else sizes)
+            difference = compare(meant, replay(made), compared)
     target = Path(path)
     _write(target, made.SerializeToString(deterministic=True))
-    return Report(target, opset, len(made.graph.node), nbytes, check, compared, difference)
+    return Report(
+        target, made.opset_import[0].version, len(made.graph.node), nbytes, check, compared, difference
+    )
 
 
 def check_model(model: onnx.ModelProto) -> None:

@@ -1,4 +1,4 @@
-"""What the ONNX standard says of an op: which dtypes it takes and gives."""
+"""What the ONNX standard says of an op: the opsets that have it, the dtypes it takes and gives."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from onnx.defs import OpSchema
 from ..errors import ExportError, explain
 from ..types import DTYPES, DType
 
+OPSETS = range(18, 22)
 _SPELLED = {"float32": "float", "float64": "double"}
 ONNX_NAMES = {dtype: f"tensor({_SPELLED.get(name, name)})" for name, dtype in DTYPES.items()}
 FROM_ONNX_NAME = {spelled: dtype for dtype, spelled in ONNX_NAMES.items()}
@@ -30,12 +31,36 @@ def schema_of(op_type: str, opset: int) -> OpSchema:
         raise ExportError(explain(f"the ONNX op {op_type!r}", f"an op of opset {opset}")) from error
 
 
+@cache
+def forms(
+    op_type: str, dtypes: tuple[DType | None, ...], attributes: frozenset[str], since: int
+) -> tuple[tuple[int, ...], DType]:
+    """The opsets from `since` on that have this op with these inputs and attributes, and its output's dtype.
+
+    Raises ExportError where there is none.
+    """
+    found: dict[int, DType] = {}
+    for opset in OPSETS:
+        try:
+            if opset >= since and attributes <= schema_of(op_type, opset).attributes.keys():
+                found[opset] = result_dtype(op_type, dtypes, opset)
+        except ExportError:
+            if opset == OPSETS[-1] and not found:
+                raise
+    if not found:
+        written = f"ONNX's {op_type} with the attributes {', '.join(sorted(attributes)) or 'none'}"
+        raise ExportError(explain(written, f"a form that opset {max(since, OPSETS[0])} to {OPSETS[-1]} has"))
+    return tuple(found), next(iter(found.values()))
+
+
 def result_dtype(op_type: str, dtypes: Sequence[DType | None], opset: int) -> DType:
     """The dtype of an op's first output for the dtypes of its inputs (None: left out).
 
     Raises ExportError where the op does not take them.
     """
     schema = schema_of(op_type, opset)
+    if len(dtypes) > schema.max_input:
+        raise ExportError(explain(f"{len(dtypes)} inputs of ONNX's {op_type}", f"{schema.max_input}"))
     found: dict[str, DType] = {}
     for position, dtype in enumerate(dtypes):
         if dtype is None:

@@ -13,7 +13,7 @@ from ..errors import ExportError
 from ..origin import Origin
 from ..types import DType
 from ..value import Node, Value
-from .schema import result_dtype, tensor_type
+from .schema import OPSETS, forms, tensor_type
 from .sizes import Axis, SizeWriter
 
 Array = np.ndarray[Any, Any]
@@ -27,7 +27,7 @@ class Record:
     inputs: tuple[str, ...]
     output: str
     attributes: dict[str, Any]
-    since: int
+    opsets: tuple[int, ...]  # that have this form
     for_node: Node
 
     @property
@@ -42,8 +42,7 @@ class Writer:
     `current` is the graph node that is being exported; `scope` names the composite op that it is part of.
     """
 
-    def __init__(self, axes: Mapping[str, Axis], opset: int) -> None:
-        self.opset = opset
+    def __init__(self, axes: Mapping[str, Axis]) -> None:
         self.records: list[Record] = []
         self.constants: dict[str, Array] = {}
         self.dtypes: dict[str, DType] = {}
@@ -70,7 +69,7 @@ class Writer:
 
     def copy(self, id: str) -> str:
         """The same tensor under an id of its own."""
-        return self._write("Identity", (id,), {}, 14, self.dtypes[id], shared=False)
+        return self._write("Identity", (id,), {}, tuple(OPSETS), self.dtypes[id], shared=False)
 
     # -------------------------------------------------------------------- the protocol of ops
 
@@ -80,9 +79,13 @@ class Writer:
 
     def node(self, op_type: str, /, *inputs: str, since: int = 1, **attributes: Any) -> str:
         """Write a node with one output and return its id. Raises ExportError for dtypes it does not take."""
-        dtypes = [self.dtypes[id] if id else None for id in inputs]
-        dtype = self._checked_dtype(op_type, dtypes, max(since, self.opset))
-        return self._write(op_type, inputs, attributes, since, dtype)
+        dtypes = tuple([self.dtypes[id] if id else None for id in inputs])
+        try:
+            opsets, dtype = forms(op_type, dtypes, frozenset(attributes), since)
+        except ExportError as error:
+            at = self.current.origin
+            raise ExportError(f"{self.current.op.name}: {error}\n  At {at}: {at.source}") from None
+        return self._write(op_type, inputs, attributes, opsets, dtype)
 
     def constant(self, content: object, dtype: DType) -> str:
         """The id of an initializer with this content; equal ones are shared."""
@@ -101,23 +104,16 @@ class Writer:
         """Write a cast; nothing where the dtype is right."""
         if self.dtypes[name] == dtype:
             return name
-        return self._write("Cast", (name,), {"to": tensor_type(dtype)}, 13, dtype)
+        return self._write("Cast", (name,), {"to": tensor_type(dtype)}, tuple(OPSETS), dtype)
 
     # -------------------------------------------------------------------------------- inside
-
-    def _checked_dtype(self, op_type: str, dtypes: list[DType | None], opset: int) -> DType:
-        try:
-            return result_dtype(op_type, dtypes, opset)
-        except ExportError as error:
-            at = self.current.origin
-            raise ExportError(f"{self.current.op.name}: {error}\n  At {at}: {at.source}") from None
 
     def _write(
         self,
         op_type: str,
         inputs: tuple[str, ...],
         attributes: dict[str, Any],
-        since: int,
+        opsets: tuple[int, ...],
         dtype: DType,
         shared: bool = True,
     ) -> str:
@@ -129,7 +125,7 @@ class Writer:
         if shared and key in self._written and self.current.name is None:
             return self._written[key]
         id = self._written[key] = self._new_id(dtype, f"{self.scope}{self.current.op.name}/{op_type}")
-        self.records.append(Record(op_type, inputs, id, attributes, since, self.current))
+        self.records.append(Record(op_type, inputs, id, attributes, opsets, self.current))
         return id
 
     def _new_id(self, dtype: DType, fallback: str) -> str:

@@ -52,14 +52,14 @@ class Full(Leaf):
         scalar = write.constant(number, exact)
         for op_type, size in (("Mul", times), ("Div", self.over)):
             if size != 1:
-                scalar = write.node(op_type, scalar, write.cast(_onnx_scalar(write, size), exact), since=7)
+                scalar = write.node(op_type, scalar, write.cast(onnx_scalar(write, size), exact), since=7)
         scalar = write.cast(scalar, dtype)
         if not self.type.shape:
             return [scalar]
         return [write.node("Expand", scalar, write.sizes(self.type.shape), since=8)]
 
 
-def _onnx_scalar(write: OnnxWriter, size: Size) -> str:
+def onnx_scalar(write: OnnxWriter, size: Size) -> str:
     if isinstance(size, int):
         return write.constant(size, int64)
     return write.node("Reshape", write.sizes((size,)), write.constant([], int64), since=5)
@@ -93,7 +93,7 @@ class Iota(Leaf):
         return (TensorType(self.dtype, (self.size,)),)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        end = _onnx_scalar(write, self.size)
+        end = onnx_scalar(write, self.size)
         counted = write.node("Range", write.constant(0, int64), end, write.constant(1, int64), since=11)
         return [write.cast(counted, self.dtype)]
 

@@ -10,23 +10,34 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from .. import init as initializers
-from ..dims import Shape, Size, as_shape
+from ..dims import Shape, Size, as_shape, divides
 from ..errors import ShapeError, explain
 from ..local_jacobian import ZERO, Grid
 from ..op import Cost, Op
 from ..origin import here
-from ..types import TensorType, as_dtype, float32, float64, int64, uint32
-from ..value import Value
+from ..types import TensorType, as_dtype, float32, float64, int64, uint32, uint64
+from ..value import Node, Value
 from .comparison import greater_equal, where
+from .constants import onnx_scalar
 from .elementary import log, sqrt
 from .operands import as_value
 from .requirements import require_dtype, require_float
+from .shape import onnx_target
 from .sources import state
 from .trigonometric import cos
 from .update import with_update
+
+if TYPE_CHECKING:
+    from ..onnx_writer import OnnxWriter
+
+# Philox4x32-10: Salmon et al., SC 2011, section 5.2.
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
+LOW = 0xFFFFFFFF  # the lower of two words
+ROUNDS = 10
 
 
 @final
@@ -39,7 +50,6 @@ class Philox(Op):
     shape: Shape
     stream: int
     bits: int
-    no_onnx: ClassVar[str | None] = "random numbers belong to training steps, which are not exported yet"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         for type in inputs:
@@ -53,6 +63,59 @@ class Philox(Op):
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         return Cost(16 * outputs[0].size, outputs[0].nbytes)
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
+        """In uint64, which holds the product of two words; exactly the numbers of the kernels."""
+        key, step = (write.cast(write.read(value), uint64) for value in node.inputs)
+        size = node.outputs[0].type.size
+        blocks = _onnx_blocks(write, key, step, self.stream, (size + 3) // 4)
+        words = write.cast(_onnx_shifted(write, blocks, 32 - self.bits), uint32)
+        flat = write.node("Reshape", words, write.constant([-1], int64), since=5)
+        if not divides(4, size):
+            start, axis = write.constant([0], int64), write.constant([0], int64)
+            flat = write.node("Slice", flat, start, write.sizes((size,)), axis, since=10)
+        target = onnx_target((size,), self.shape)
+        if target is not None:
+            return [write.node("Reshape", flat, write.constant(target, int64), since=5)]
+        return [write.node("Reshape", flat, write.sizes(self.shape), since=14, allowzero=1)]
+
+
+def _onnx_blocks(write: OnnxWriter, key: str, step: str, stream: int, count: Size) -> str:
+    """`count` blocks of four words, shape (count, 2, 2): ten rounds on pairs, a = (c0, c2) and b = (c1, c3).
+
+    A round multiplies, swaps, and parts the products p: a <- high(p) ^ b ^ key, b <- low(p).
+    """
+
+    def pair(first: int, second: int) -> str:
+        return write.constant([[[first]], [[second]]], uint64)
+
+    def low(words: str) -> str:
+        return write.node("BitwiseAnd", words, write.constant(LOW, uint64), since=18)
+
+    halves = pair(0, 32)
+    keys = low(write.node("BitShift", key, halves, direction="RIGHT", since=11))
+    rounds = [[[[number * weyl & LOW]] for weyl in WEYL] for number in range(ROUNDS)]
+    keys = low(write.node("Add", keys, write.constant(rounds, uint64), since=14))
+    steps = low(write.node("BitShift", step, halves, direction="RIGHT", since=11))
+    numbers = write.node(
+        "Range", write.constant(0, int64), onnx_scalar(write, count), write.constant(1, int64)
+    )
+    numbers = write.node("Reshape", write.cast(numbers, uint64), write.constant([1, -1, 1], int64), since=14)
+    numbers = write.node("Mul", numbers, pair(1, 0), since=14)
+    a = write.node("Add", numbers, write.node("Mul", steps, pair(0, 1), since=14), since=14)
+    b = write.node("Add", write.node("Mul", steps, pair(1, 0), since=14), pair(0, stream), since=14)
+    for number in range(ROUNDS):
+        product = write.node("Mul", a, pair(*MULTIPLIERS), since=14)
+        product = write.node("Gather", product, write.constant([1, 0], int64), axis=0, since=13)
+        round_key = write.node("Gather", keys, write.constant(number, int64), axis=0, since=13)
+        high = _onnx_shifted(write, product, 32)
+        mixed = write.node("BitwiseXor", b, round_key, since=18)
+        a, b = write.node("BitwiseXor", high, mixed, since=18), low(product)
+    return write.node("Transpose", write.node("Concat", a, b, axis=2, since=13), perm=[1, 0, 2], since=13)
+
+
+def _onnx_shifted(write: OnnxWriter, words: str, bits: int) -> str:
+    return write.node("BitShift", words, write.constant(bits, uint64), direction="RIGHT", since=11)
 
 
 class _Stream(NamedTuple):

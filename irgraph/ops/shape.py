@@ -63,13 +63,13 @@ class Reshape(_Rearrangement):
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x = node.inputs[0]
-        target = _onnx_target(x.shape, self.shape)
+        target = onnx_target(x.shape, self.shape)
         if target is not None:
             return [write.node("Reshape", write.read(x), write.constant(target, int64), since=5)]
         return [write.node("Reshape", write.read(x), write.sizes(self.shape), since=14, allowzero=1)]
 
 
-def _onnx_target(before: Shape, after: Shape) -> list[int] | None:
+def onnx_target(before: Shape, after: Shape) -> list[int] | None:
     """The shape in integers, where ONNX's 0 (the input's size on the axis) or -1 (what is left) say the rest.
 
     None where they do not: -1 is worked out by a division, and no other size may be 0 then.

@@ -24,7 +24,6 @@ class WithUpdate(Op):
 
     name: ClassVar[str] = "with_update"
     view_only: ClassVar[bool] = True
-    no_onnx: ClassVar[str | None] = "an inference graph updates no state"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

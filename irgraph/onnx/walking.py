@@ -1,0 +1,112 @@
+"""The walk over a graph that writes every node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import ExportError, explain
+from ..graph import expansion
+from ..value import Node, Value
+from .ends import Ends
+from .writer import Writer
+
+
+class Walk:
+    """Writes every node of a graph after its inputs; composite ops without a form as what they expand to.
+
+    A stack instead of recursion: graphs are deep. `fixed` are the ids of inputs, parameters and outputs;
+    `wishes` what the user called other values; `types` the values that ids stand for.
+    Raises ExportError naming every op without a form, once the whole graph was walked.
+    """
+
+    def __init__(self, writer: Writer, ends: Ends) -> None:
+        self.writer = writer
+        self.ends = ends
+        self.fixed: dict[str, str] = {}
+        self.wishes: dict[str, str] = {}
+        self.types: dict[str, Value] = {}
+        self._expansions: dict[Node, Sequence[Value]] = {}
+        self._missing: dict[str, Node] = {}  # the first node of each op without a form
+        self._stack: list[tuple[Node, str, bool]] = []  # a node, its scope, whether its inputs are written
+
+    def run(self) -> None:
+        """Write the whole graph, then give outputs and new values of state their names."""
+        for value in (*self.ends.inputs.values(), *self.ends.states):
+            id = self.writer.source(value)
+            self.fixed[id] = value.label
+        for root in self.ends.results.values():
+            self._stack.append((root.node, "", False))
+            while self._stack:
+                self._step(*self._stack.pop())
+        self._require_forms()
+        for name, value in self.ends.results.items():
+            self._end(name, value)
+
+    def _step(self, node: Node, scope: str, ready: bool) -> None:
+        if all(map(self.writer.has, node.outputs)):
+            return
+        if not ready:
+            self._stack.append((node, scope, True))
+            self._stack += [(value.node, scope, False) for value in reversed(node.inputs)]
+            return
+        self.writer.current, self.writer.scope = node, scope
+        simpler = self._expansions.get(node)
+        if simpler is not None:
+            self._enter(node, [self.writer.read(value) for value in simpler])
+            return
+        ids = None if node.op.no_onnx else node.op.export(self.writer, node)
+        if ids is not None:
+            self._enter(node, ids)
+            return
+        simpler = self._expand(node)
+        if simpler is None:
+            self._missing.setdefault(node.op.name, node)
+            self._enter(
+                node, [self.writer.source(value) for value in node.outputs]
+            )  # to go on and find others
+            return
+        self._expansions[node] = simpler
+        self._stack.append((node, scope, True))
+        inner = f"{scope}{node.name or node.op.name}/"
+        self._stack += [(value.node, inner, False) for value in reversed(simpler)]
+
+    def _expand(self, node: Node) -> Sequence[Value] | None:
+        return None if node.op.no_onnx else expansion(node)
+
+    def _require_forms(self) -> None:
+        if not self._missing:
+            return
+        reasons = [
+            f"{name!r} ({node.op.no_onnx or 'it states none'}; at {node.origin}: {node.origin.source})"
+            for name, node in self._missing.items()
+        ]
+        ops = f"op {reasons[0]}" if len(reasons) == 1 else f"ops {', '.join(reasons)}"
+        raise ExportError(
+            explain(
+                f"{ops} without ONNX form",
+                "ops with an ONNX form",
+                do="Export a graph without them, or give each an export or an expand.",
+            )
+        )
+
+    def _enter(self, node: Node, ids: Sequence[str]) -> None:
+        """Let ids stand for the node's outputs; what the user named gets a tensor of its own."""
+        for value, id in zip(node.outputs, ids, strict=True):
+            name = node.name if node.name is None or len(ids) == 1 else f"{node.name}.{value.index}"
+            if name and (id in self.fixed or id in self.wishes):
+                id = self.writer.copy(id)
+            if name:
+                self.wishes[id] = name
+            elif id not in self.fixed and id not in self.types and id not in self.writer.constants:
+                self.writer.fallback[id] = f"{self.writer.scope}{node.op.name}"
+            self.writer.enter(value, id)
+            self.types.setdefault(id, value)
+
+    def _end(self, name: str, value: Value) -> None:
+        id = self.writer.read(value)
+        if self.fixed.get(id) == name:
+            return  # an input or parameter that is an output under its own name
+        if id in self.fixed or id in self.writer.constants:
+            self.writer.current, self.writer.scope = value.node, ""
+            id = self.writer.copy(id)
+        self.fixed[id] = name
