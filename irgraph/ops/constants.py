@@ -60,6 +60,7 @@ class Full(Leaf):
 
 
 def onnx_scalar(write: OnnxWriter, size: Size) -> str:
+    """A size as an int64 scalar."""
     if isinstance(size, int):
         return write.constant(size, int64)
     return write.node("Reshape", write.sizes((size,)), write.constant([], int64), since=5)
