@@ -26,6 +26,7 @@ from .ops.comparison import (
     where,
 )
 from .ops.constants import arange, constant, full, ones, zeros
+from .ops.conv import conv, conv_transpose
 from .ops.cumulative import cumsum
 from .ops.division import floor_divide, mod
 from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
@@ -94,6 +95,8 @@ __all__ = [
     "compile",
     "concatenate",
     "constant",
+    "conv",
+    "conv_transpose",
     "cos",
     "cosh",
     "cumsum",

@@ -12,7 +12,7 @@ from irgraph.errors import IrgraphError, NonFiniteError, explain
 from irgraph.layout import Layout
 from irgraph.value import Node
 
-from . import indexed  # noqa: F401  # enters its kernels into the table
+from . import conv, indexed  # noqa: F401  # enter their kernels into the table
 from .table import KERNELS, Array, Call, Context, assign
 
 

@@ -6,6 +6,7 @@ from . import (
     cast,
     comparison,
     constants,
+    conv,
     cumulative,
     division,
     elementary,
@@ -22,6 +23,7 @@ from . import (
     sources,
     trigonometric,
     update,
+    windows,
 )
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "cast",
     "comparison",
     "constants",
+    "conv",
     "cumulative",
     "division",
     "elementary",
@@ -46,4 +49,5 @@ __all__ = [
     "sources",
     "trigonometric",
     "update",
+    "windows",
 ]

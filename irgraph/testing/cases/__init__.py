@@ -10,9 +10,9 @@ float32[n, 5]
 from __future__ import annotations
 
 from ..case import BadCase, Case
-from . import activations, arithmetic, choice, indexing, reductions, shapes, sources
+from . import activations, arithmetic, choice, convolution, indexing, reductions, shapes, sources
 
-_FAMILIES = (sources, arithmetic, activations, choice, reductions, shapes, indexing)
+_FAMILIES = (sources, arithmetic, activations, choice, reductions, shapes, indexing, convolution)
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)
 BAD_CASES: tuple[BadCase, ...] = tuple(case for family in _FAMILIES for case in family.BAD_CASES)

@@ -1,0 +1,58 @@
+"""Convolution kernels in blocks of every kind, against SciPy and brute force."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.signal
+
+import irgraph as ig
+from irgraph.testing.cases.oracles import correlate, filter_gradient, spread
+from irgraph_array import columns
+
+BLOCKS = [1, 500, 2_000, 10_000, 1 << 20]  # bytes: from one position to all images at once
+
+
+@pytest.mark.parametrize("nbytes", BLOCKS)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, nbytes: int, groups: int) -> None:
+    monkeypatch.setattr(columns, "COLUMN_BYTES", nbytes)
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((3, 4, 6, 7, 6)), rng.standard_normal((6, 4 // groups, 3, 2, 2))
+    pads, stride, dilation = ((1, 2), (0, 1), (1, 0)), (2, 1, 2), (1, 2, 1)
+    xs, ws = ig.input("x", x.shape, "float64"), ig.input("w", w.shape, "float64")
+    y = ig.conv(xs, ws, stride=stride, padding=pads, dilation=dilation, groups=groups)
+    expected = correlate(x, w, 0, stride, pads, dilation, groups)
+    g = np.asarray(rng.standard_normal(expected.shape))
+    dx, dw = ig.vjp(y, [xs, ws], ig.input("g", g.shape, "float64"))
+    found = ig.evaluate([y, dx, dw], x=x, w=w, g=g)
+    np.testing.assert_allclose(found[0], expected, atol=1e-12)
+    extra = [0, 0, 1]  # what no window of a stride reaches
+    np.testing.assert_allclose(found[1], spread(g, w, 0, stride, pads, extra, dilation, groups), atol=1e-12)
+    np.testing.assert_allclose(
+        found[2], filter_gradient(x, g, (3, 2, 2), stride, pads, dilation, groups), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("mode", ["valid", "same"])
+def test_conv_is_scipys_correlation(mode: str) -> None:
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal((1, 1, 9, 8)), rng.standard_normal((1, 1, 3, 5))
+    expected = scipy.signal.correlate(x[0, 0], w[0, 0], mode, method="direct")
+    found = ig.evaluate(ig.conv(ig.constant(x), ig.constant(w), padding=mode))
+    np.testing.assert_allclose(found[0, 0], expected, atol=1e-13)
+
+
+def test_a_step_reserves_nearly_nothing() -> None:
+    x, w = ig.input("x", (4, 8, 20, 20)), ig.parameter("w", (8, 8, 3, 3), init=ig.init.glorot_uniform())
+    y = ig.conv(x, w, padding=1, stride=2)
+    function = ig.compile([(y * y).sum(), ig.grad((y * y).sum(), w)], seed=0)
+    feed = np.ones((4, 8, 20, 20), "float32")
+    function(x=feed)
+    tracemalloc.start()
+    function(x=feed)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000
