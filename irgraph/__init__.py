@@ -1,6 +1,6 @@
 """irgraph: models as static graphs, built in Python before they run."""
 
-from . import errors, init, losses, onnx, optim
+from . import errors, init, losses, onnx, optim, view
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
@@ -61,6 +61,7 @@ from .state import State
 from .types import DType, TensorType
 from .value import Node, Value
 from .verify import verify
+from .view import draw, summary, to_networkx
 
 __version__ = "0.1.0"
 
@@ -101,6 +102,7 @@ __all__ = [
     "cosh",
     "cumsum",
     "divide",
+    "draw",
     "dropout",
     "elu",
     "equal",
@@ -171,11 +173,14 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "summary",
     "tan",
     "tanh",
+    "to_networkx",
     "transpose",
     "value_and_grad",
     "verify",
+    "view",
     "vjp",
     "where",
     "with_update",

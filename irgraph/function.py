@@ -111,6 +111,16 @@ class Function:
         results = ", ".join(map(str, (value.type for value in self.graph.outputs)))
         return f"<Function ({self._feeds}) -> {results} on {self.executor.name}>"
 
+    def _repr_svg_(self) -> str | None:
+        from .view.notebook import as_svg
+
+        return as_svg(self)
+
+    def _repr_html_(self) -> str:
+        from .view.notebook import as_html
+
+        return as_html(self)
+
     # ---------------------------------------------------------------------------------- binding
 
     def _accept(self, feeds: Mapping[str, Any]) -> tuple[list[Any], tuple[Shapes, Plan, PreparedPlan]]:

@@ -145,6 +145,16 @@ class Graph:
 
         return to_text(self, elide=True).rstrip()
 
+    def _repr_svg_(self) -> str | None:
+        from .view.notebook import as_svg
+
+        return as_svg(self)
+
+    def _repr_html_(self) -> str:
+        from .view.notebook import as_html
+
+        return as_html(self)
+
     def __reduce__(self) -> tuple[Callable[[str], Graph], tuple[str]]:
         from .printing import parse, to_text
 

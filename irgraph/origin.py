@@ -1,4 +1,4 @@
-"""Where the user built a node: the first frame outside irgraph."""
+"""Where the user built a node: the first frame outside irgraph; and what the node is for."""
 
 from __future__ import annotations
 
@@ -6,21 +6,36 @@ import linecache
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
 _INSIDE = (_PACKAGE, "<frozen", "<string>")
 _USER = f"{_PACKAGE}cli{os.sep}"  # the demo builds its model as a user does
 
 
+Phase = Literal["forward", "backward", "tangent", "update"]
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A file and a line; prints as `file:line`."""
+    """A file and a line; prints as `file:line`.
+
+    `phase` is what the node is for: a result, a gradient, a tangent of forward mode, or an optimizer's
+    update. What differentiation makes for a node has that node's origin in `of`; the text form does not
+    keep it.
+    """
 
     file: str
     line: int
+    phase: Phase = "forward"
+    of: Origin | None = field(default=None, compare=False, repr=False)
+
+    def derived(self, phase: Phase) -> Origin:
+        """The same line in another phase."""
+        return Origin(self.file, self.line, phase, self)
 
     @property
     def source(self) -> str:

@@ -6,13 +6,13 @@ import ast
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from .attributes import construct, read_attribute, read_type
 from .errors import GraphError, IrgraphError
 from .graph import Graph, Update
 from .op import OPS, Op
-from .origin import UNKNOWN, Origin
+from .origin import UNKNOWN, Origin, Phase
 from .types import TensorType
 from .value import Node, Value
 
@@ -26,7 +26,7 @@ _RETURN = re.compile(rf"({ID}|{_STRING})=%({ID})(?:, |$)")
 _UPDATE = re.compile(rf"update %({ID}) = %({ID})")
 _DATUM = re.compile(r"(\w+) = '([^']*)'")
 _SCALAR = re.compile(rf"({_STRING})|(?<=\w)\[\]")  # `float32[]` is no Python expression
-_ORIGIN = re.compile(rf"({_STRING}|.*):(\d+)", re.DOTALL)
+_ORIGIN = re.compile(rf"({_STRING}|.*):(\d+)(?: (backward|tangent|update))?", re.DOTALL)
 
 
 def parse(text: str) -> Graph:
@@ -202,7 +202,8 @@ class _Parser:
             file = found[1] if found else ""
             if file[:1] in ("'", '"'):
                 file = ast.literal_eval(file)
-            self.origins[text] = Origin(file, int(found[2])) if found else UNKNOWN
+            phase = cast(Phase, found[3] or "forward") if found else "forward"
+            self.origins[text] = Origin(file, int(found[2]), phase) if found else UNKNOWN
         return self.origins[text]
 
 

@@ -14,7 +14,8 @@
 A source is known by its label and a named node with one output by its name, where that can be an id
 and is not taken; all others are numbered, and a name that is not the id follows in quotes. Attributes
 are Python expressions (see `irgraph.attributes`). The types of results follow, unless the op's
-attribute `type` says the same; then comes where the user built the node. Guards are not printed:
+attribute `type` says the same; then comes where the user built the node, and what it is for unless that is a
+result: `backward`, `tangent` (forward mode) or `update`. Guards are not printed:
 `parse` infers them anew. Writing and reading take linear time.
 """
 
@@ -172,5 +173,6 @@ class _Writer:
                 file = file.replace("\\", "/").rpartition("/")[2]
             if not file.isprintable() or file != file.strip() or file[:1] in ("'", '"'):
                 file = repr(file)
-            text = self.origins[origin] = f"  # {file}:{origin.line}"
+            phase = "" if origin.phase == "forward" else f" {origin.phase}"
+            text = self.origins[origin] = f"  # {file}:{origin.line}{phase}"
         return text

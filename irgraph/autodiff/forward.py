@@ -8,7 +8,7 @@ from typing import Any
 from ..collector import without_collector
 from ..local_jacobian import NotDifferentiable
 from ..ops.constants import zeros
-from ..origin import carrying
+from ..origin import carrying, here
 from ..value import Node, Value
 from .emit import Part, apply, total
 from .reverse import check_directions, not_differentiable, require_types
@@ -35,7 +35,8 @@ def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
     order = walk(ends, sources, lambda op: op.states_jvp())
     found: dict[Value, Value] = {}
     for source, direction in zip(sources, directions, strict=True):
-        found[source] = total([*_given(source, found), (1, direction)])
+        with carrying(here().derived("tangent")):
+            found[source] = total([*_given(source, found), (1, direction)])
     for node in order.nodes:
         if node in order.opened:
             _take_outside(node, order.opened[node], found)
@@ -46,7 +47,7 @@ def jvp(outputs: Tree, wrt: Tree, tangents: Tree) -> Any:
 
 def _take_outside(node: Node, inside: Sequence[Value], found: dict[Value, Value]) -> None:
     """The tangents of what stands for the outputs of a composite node are theirs."""
-    with carrying(node.origin):
+    with carrying(node.origin.derived("tangent")):
         for value, inner in zip(node.outputs, inside, strict=True):
             if inner in found:
                 found[value] = total([*_given(value, found), (1, found[inner])])
@@ -54,7 +55,7 @@ def _take_outside(node: Node, inside: Sequence[Value], found: dict[Value, Value]
 
 def _push_forward(node: Node, live: set[Value], found: dict[Value, Value]) -> None:
     """Send the tangents of a node's inputs to its outputs."""
-    with carrying(node.origin):
+    with carrying(node.origin.derived("tangent")):
         if node.op.states_jvp():
             pushed = node.op.jvp(node.inputs, node.outputs, [found.get(value) for value in node.inputs])
             require_types(node, "jvp", node.outputs, pushed)

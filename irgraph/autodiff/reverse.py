@@ -52,7 +52,9 @@ def value_and_grad(loss: Value, wrt: Tree, disconnected: Disconnected = "raise")
         )
     if not loss.dtype.is_float:
         raise NotDifferentiableError(explain(f"the loss {loss!r}", "a float dtype", loss.node.origin))
-    return loss, vjp(loss, wrt, ones((), loss.dtype), disconnected)
+    with carrying(here().derived("backward")):
+        seed = ones((), loss.dtype)
+    return loss, vjp(loss, wrt, seed, disconnected)
 
 
 @without_collector
@@ -79,13 +81,14 @@ def vjp(outputs: Tree, wrt: Tree, cotangents: Tree, disconnected: Disconnected =
         elif any(value in order.live for value in node.inputs):
             _pull_back(node, order.live, arrived)
     found = []
-    for source in sources:
-        if source in arrived:
-            found.append(total(arrived[source]))
-        elif disconnected == "zero":
-            found.append(zeros(source.shape, source.dtype))
-        else:
-            raise _disconnected(source, ends, order.nodes, arrived)
+    with carrying(here().derived("backward")):
+        for source in sources:
+            if source in arrived:
+                found.append(total(arrived[source]))
+            elif disconnected == "zero":
+                found.append(zeros(source.shape, source.dtype))
+            else:
+                raise _disconnected(source, ends, order.nodes, arrived)
     return rebuild(wrt, found)
 
 
@@ -100,7 +103,7 @@ def check_directions(values: Sequence[Value], directions: Sequence[Value], what:
 
 def _hand_inside(node: Node, inside: Sequence[Value], arrived: dict[Value, list[Part]]) -> None:
     """The cotangents of a composite node go to what stands for its outputs."""
-    with carrying(node.origin):
+    with carrying(node.origin.derived("backward")):
         for value, inner in zip(node.outputs, inside, strict=True):
             parts = arrived.get(value)
             if parts:
@@ -110,7 +113,7 @@ def _hand_inside(node: Node, inside: Sequence[Value], arrived: dict[Value, list[
 
 def _pull_back(node: Node, live: set[Value], arrived: dict[Value, list[Part]]) -> None:
     """Send the cotangents of a node's outputs to its inputs."""
-    with carrying(node.origin):
+    with carrying(node.origin.derived("backward")):
         cotangents: list[Value | None] = []
         for value in node.outputs:
             parts = arrived.get(value)

@@ -18,6 +18,7 @@ from ..executor import GROUP, find_executor
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 BRINGS = {
     "runtime": "running exported models in ONNX Runtime, to check them",
+    "view": "pictures of graphs without a system package, and networkx graphs",
     "demo": "`irgraph demo`: its digits, its picture, and the replay in ONNX Runtime",
     "dev": "the tests and the linters",
     "peers": "the libraries that the benchmarks are measured against",

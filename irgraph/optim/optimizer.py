@@ -52,7 +52,7 @@ class Optimizer(ABC):
             )
         _, gradients = value_and_grad(loss, chosen)
         rate = self.variable(LEARNING_RATE, loss.dtype, self.learning_rate)
-        with carrying(here()):
+        with carrying(here().derived("update")):
             return self.updates(chosen, gradients, rate)
 
     def variable(self, name: str, dtype: object, start: float = 0.0) -> Value:
