@@ -69,13 +69,13 @@ def test_the_phase_of_a_node_is_known_wherever_it_was_made() -> None:
     assert {kind[node] for node in updates} == {"update"}
     rest = {kind[node] for node in graph.nodes if node not in forward and node not in updates}
     assert rest == {"state", "constant", "backward", "update"}
-    gradient = [v for v in ig.grad(loss, list(ig.Graph([loss]).states.values()))]
+    gradient = ig.grad(loss, list(ig.Graph([loss]).states.values()))
     assert {v.node.origin.phase for v in gradient} == {"backward"}
     assert all(v.node.origin.of is not None for v in gradient)
 
 
 def test_phases_survive_the_compiler_and_the_text_form() -> None:
-    logits, loss = network()
+    _, loss = network()
     step = ig.compile(loss, updates=ig.optim.SGD(0.1).minimize(loss))
     assert {"forward", "backward", "update"} <= set(kinds(step.program.graph).values())
     again = ig.parse(step.program.graph.__reduce__()[1][0])
@@ -98,8 +98,10 @@ def test_tangents_and_own_updates_have_phases() -> None:
 def test_every_node_of_a_layer_is_in_it_with_its_gradients_and_updates() -> None:
     graph = step_graph()
     layer, kind = layers(graph), kinds(graph)
-    of = {path: [node.op.name for node in graph.nodes if layer[node] == path and kind[node] == "forward"]
-          for path in (("hidden", "0"), ("hidden", "1"), ("output",), ())}
+    of = {
+        path: [node.op.name for node in graph.nodes if layer[node] == path and kind[node] == "forward"]
+        for path in (("hidden", "0"), ("hidden", "1"), ("output",), ())
+    }
     assert of == {
         ("hidden", "0"): ["matmul", "add", "relu"],
         ("hidden", "1"): ["matmul", "add", "relu"],
@@ -163,7 +165,7 @@ def test_tooltips_have_the_users_line() -> None:
     logits, _ = network()
     dot = ig.draw(logits).dot
     line = logits.node.origin.line
-    assert f"test_pictures.py:{line}\\nlogits = (hidden @ ig.parameter(\\\"output/w\\\"" in dot
+    assert f'test_pictures.py:{line}\\nlogits = (hidden @ ig.parameter(\\"output/w\\"' in dot
     assert str(Path(__file__).parent) not in dot
 
 
@@ -208,11 +210,13 @@ def test_a_collapsed_step_is_a_box_for_each_layer_and_phase() -> None:
     flat = whole.collapsed(2)
     of_layers = sorted((box.title, box.kind) for box in flat.boxes if box.count > 1)
     layers_ = ("hidden/0", "hidden/1", "output")
-    assert of_layers == sorted((title, kind) for title in layers_ for kind in ("backward", "forward", "update"))
+    assert of_layers == sorted(
+        (title, kind) for title in layers_ for kind in ("backward", "forward", "update")
+    )
     assert sum(box.count for box in flat.boxes) == sum(box.count for box in whole.boxes)
     first = next(box for box in flat.boxes if box.title == "hidden/0" and box.kind == "forward")
     assert first.rows == ("matmul, add, relu", "72 parameters")
-    key = {(box.title, box.kind): box.key for box in flat.boxes}
+    key: dict[tuple[str, str], str] = {(box.title, box.kind): box.key for box in flat.boxes}
     for source, target in (
         (("hidden/0", "forward"), ("hidden/1", "forward")),
         (("hidden/1", "backward"), ("hidden/0", "backward")),
@@ -338,7 +342,9 @@ def test_a_network_is_the_graph() -> None:
     assert made.number_of_nodes() == len(graph.nodes)
     number = {node: position for position, node in enumerate(graph.nodes)}
     assert [made.nodes[n]["op"] for n in made] == [node.op.name for node in graph.nodes]
-    assert [made.nodes[n]["types"] for n in made] == [", ".join(str(v.type) for v in n_.outputs) for n_ in graph.nodes]
+    assert [made.nodes[n]["types"] for n in made] == [
+        ", ".join(str(v.type) for v in n_.outputs) for n_ in graph.nodes
+    ]
     wanted = [
         (number[v.node], number[node], position, v.index)
         for node in graph.nodes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import pytest
 from rich.console import Console
@@ -38,8 +39,9 @@ def test_numbers_are_those_that_a_hand_counts() -> None:
 def test_totals_are_the_cost_of_the_graph_and_rows_add_up_to_them() -> None:
     loss = network().sum()
     graph = ig.Graph([loss], ig.optim.Adam(1e-3).minimize(loss))
-    for depth in (None, 1, "all"):
-        found = ig.summary(graph, depth=depth)  # type: ignore[arg-type]
+    depths: tuple[Literal["all"] | int | None, ...] = (None, 1, "all")
+    for depth in depths:
+        found = ig.summary(graph, depth=depth)
         assert found.cost == graph.cost()
         assert sum((row.flops for row in found.rows), start=0) == graph.cost().flops
         assert sum(row.parameters for row in found.rows if row.kind == "forward") == found.parameters
@@ -62,7 +64,9 @@ def test_a_shared_parameter_counts_once() -> None:
 
 
 def test_an_unknown_size_is_refused() -> None:
-    with pytest.raises(FeedError, match=r"found a size for 'bach'; needed one of the graph's named dims: batch"):
+    with pytest.raises(
+        FeedError, match=r"found a size for 'bach'; needed one of the graph's named dims: batch"
+    ):
         ig.summary(network(), bach=3)
 
 
@@ -83,7 +87,7 @@ def test_the_report_of_the_passes_prints_in_every_form() -> None:
     step = ig.compile(network().sum())
     report = step.report()
     assert str(report).splitlines()[0].split() == ["pass", "nodes"]
-    assert f"<td style=\"text-align:left\">{report.passes[0].name}</td>" in report._repr_html_()
+    assert f'<td style="text-align:left">{report.passes[0].name}</td>' in report._repr_html_()
     stream = io.StringIO()
     Console(file=stream, width=120).print(report)
     assert "collect" in stream.getvalue()

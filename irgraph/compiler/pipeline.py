@@ -17,6 +17,7 @@ from ..dims import Guard, names_of
 from ..errors import ExecutorError, explain
 from ..graph import Graph
 from ..op import Op
+from ..tables import Table
 from ..value import Node
 from ..verify import verify
 from .fold import fold
@@ -38,18 +39,29 @@ class PassReport:
     applied: dict[str, int]
 
     def __str__(self) -> str:
-        details = ", ".join(f"{name} x{count}" for name, count in self.applied.items())
-        return f"{self.name:<10} {self.before:>7} -> {self.after:<7} {details}".rstrip()
+        return f"{self.name:<10} {self.before:>7} -> {self.after:<7} {self.details}".rstrip()
+
+    @property
+    def details(self) -> str:
+        """What was applied, and how often."""
+        return ", ".join(f"{name} x{count}" for name, count in self.applied.items())
 
 
 @dataclass
 class Report:
-    """The passes of one compilation, in order; prints as a table of node counts."""
+    """The passes of one compilation, in order; prints as a table of node counts, as HTML in notebooks."""
 
     passes: list[PassReport] = field(default_factory=list)
 
     def __str__(self) -> str:
         return "\n".join(["pass         nodes", *map(str, self.passes)])
+
+    def __rich__(self) -> Table:
+        rows = [(each.name, str(each.before), str(each.after), each.details) for each in self.passes]
+        return Table("", (("pass", "<"), ("nodes", ">"), ("after", ">"), ("applied", "<")), rows)
+
+    def _repr_html_(self) -> str:
+        return self.__rich__()._repr_html_()
 
 
 @dataclass(frozen=True)

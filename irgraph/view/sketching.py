@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ..attributes import attribute_text, stated_fields
 from ..dims import Size
@@ -20,68 +21,60 @@ LONGEST_ATTRIBUTE = 28  # characters
 def sketch(graph: Graph, constants: bool = False, parameters: bool = False) -> Sketch:
     """The boxes and wires of a graph.
 
-    State variables and constants are rows of the boxes that read them, unless they are asked for as boxes of
-    their own.
+    State variables and constants are rows of the boxes that read them, unless they are asked for as
+    boxes of their own.
     """
-    kind, layer = kinds(graph), layers(graph)
-    fixed = _constants(graph)
-    ends = {value.node for value in graph.roots}
+    return _Sketcher(graph, constants, parameters).sketch()
 
-    def hidden(node: Node) -> bool:
-        if node in fixed:
-            return not constants and node not in ends
-        return node.op.source == "state" and not parameters
 
-    keys = {node: f"n{position}" for position, node in enumerate(graph.nodes)}
-    boxes, wires = [], []
-    for node in graph.nodes:
-        if hidden(node):
-            continue
-        rows = _rows(node, [value for value in node.inputs if hidden(value.node)], layer[node])
-        states = frozenset(
-            (str(v.node.op.label), int(v.type.size))  # type: ignore[arg-type]
-            for v in node.inputs
-            if v.node.op.source == "state"
-        )
+class _Sketcher:
+    def __init__(self, graph: Graph, constants: bool, parameters: bool) -> None:
+        self.graph, self.constants, self.parameters = graph, constants, parameters
+        self.kind, self.layer = kinds(graph), layers(graph)
+        self.fixed = _constants(graph)
+        self.ends = {value.node for value in graph.outputs} | {new.node for _, new in graph.updates}
+        self.keys = {node: f"n{position}" for position, node in enumerate(graph.nodes)}
+        self.boxes: list[Box] = []
+        self.wires: list[Wire] = []
+
+    def hidden(self, node: Node) -> bool:
+        """Whether a node is only a row of others."""
+        if node in self.ends:
+            return False
+        return not self.constants if node in self.fixed else node.op.source == "state" and not self.parameters
+
+    def sketch(self) -> Sketch:
+        for node in self.graph.nodes:
+            if not self.hidden(node):
+                self.box(node)
+        for n, (name, value) in enumerate(zip(self.graph.output_names, self.graph.outputs, strict=True)):
+            tooltip = f"output {name}\n{value.type}"
+            self.boxes.append(Box(f"o{n}", self.kind[value.node], name, (), tooltip, (), end=True))
+            self.wire(value, f"o{n}")
+        for n, (variable, new) in enumerate(self.graph.updates):
+            layer = self.layer[variable.node]
+            tooltip = f"update of {variable.label}\n{variable.type}"
+            self.boxes.append(
+                Box(f"u{n}", "update", _within(variable.label, layer), (), tooltip, layer, end=True)
+            )
+            self.wire(new, f"u{n}")
+        return Sketch(self.boxes, self.wires)
+
+    def box(self, node: Node) -> None:
+        layer, kind = self.layer[node], self.kind[node]
+        rows = _rows(node, [value for value in node.inputs if self.hidden(value.node)], layer)
+        states = [value for value in node.inputs if value.node.op.source == "state"]
+        read = frozenset((value.label, cast(int, value.type.size)) for value in states)
         title = node.op.label or node.op.name
-        boxes.append(
-            Box(
-                keys[node],
-                kind[node],
-                title,
-                rows,
-                _tooltip(node),
-                layer[node],
-                kind[node] == "input",
-                1,
-                states,
-            )
-        )
-        wires += [_wire(keys[v.node], keys[node], v) for v in node.inputs if not hidden(v.node)]
-    for position, (name, value) in enumerate(zip(graph.output_names, graph.outputs, strict=True)):
-        boxes.append(
-            Box(f"o{position}", kind[value.node], name, (), f"output {name}\n{value.type}", (), True)
-        )
-        if hidden(value.node):
-            boxes.append(Box(keys[value.node], kind[value.node], value.label, (), _tooltip(value.node)))
-        wires.append(_wire(keys[value.node], f"o{position}", value))
-    for position, (variable, new) in enumerate(graph.updates):
-        tooltip = f"update of {variable.label}\n{variable.type}"
-        boxes.append(
-            Box(
-                f"u{position}",
-                "update",
-                _within(variable.label, layer[variable.node]),
-                (),
-                tooltip,
-                layer[variable.node],
-                True,
-            )
-        )
-        if hidden(new.node):
-            continue
-        wires.append(_wire(keys[new.node], f"u{position}", new))
-    return Sketch(list({box.key: box for box in boxes}.values()), wires)
+        end = kind == "input"
+        self.boxes.append(Box(self.keys[node], kind, title, rows, _tooltip(node), layer, end, 1, read))
+        for value in node.inputs:
+            if not self.hidden(value.node):
+                self.wire(value, self.keys[node])
+
+    def wire(self, value: Value, target: str) -> None:
+        tooltip = f"{value.label} : {value.type}"
+        self.wires.append(Wire(self.keys[value.node], target, type_label(value.type), tooltip))
 
 
 def _constants(graph: Graph) -> set[Node]:
@@ -91,10 +84,6 @@ def _constants(graph: Graph) -> set[Node]:
         if not node.op.source and all(value.node in found for value in node.inputs):
             found.add(node)
     return found
-
-
-def _wire(source: str, target: str, value: Value) -> Wire:
-    return Wire(source, target, type_label(value.type), f"{value.label} : {value.type}")
 
 
 def type_label(type: TensorType) -> str:
