@@ -10,6 +10,7 @@ from .function import Function, compile, evaluate
 from .graph import Graph
 from .op import Cost, Op
 from .ops.activations import elu, gelu, leaky_relu, silu
+from .ops.along_axis import take_along_axis
 from .ops.arithmetic import add, divide, multiply, negative, subtract
 from .ops.cast import cast, stop_gradient
 from .ops.comparison import (
@@ -33,13 +34,16 @@ from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.logic import logical_and, logical_or, logical_xor
 from .ops.matmul import matmul
+from .ops.multi_index import gather_nd
 from .ops.powers import power, reciprocal, square
 from .ops.random import dropout, random_normal, random_uniform
 from .ops.reduce import argmax, argmin, max, mean, min, sum
 from .ops.rounding import abs, ceil, floor, round, sign
+from .ops.scatter import put_along_axis, scatter, scatter_nd
 from .ops.shape import broadcast_to, expand_dims, reshape, transpose
 from .ops.slicing import concatenate, pad
 from .ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
+from .ops.sorting import argsort, median, quantile, searchsorted, sort, topk
 from .ops.sources import input, parameter, state
 from .ops.trigonometric import (
     arccos,
@@ -88,6 +92,7 @@ __all__ = [
     "arctanh",
     "argmax",
     "argmin",
+    "argsort",
     "broadcast_to",
     "cast",
     "ceil",
@@ -116,6 +121,7 @@ __all__ = [
     "floor_divide",
     "full",
     "gather",
+    "gather_nd",
     "gelu",
     "grad",
     "greater",
@@ -139,6 +145,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
     "min",
     "minimum",
     "mod",
@@ -153,13 +160,18 @@ __all__ = [
     "parameter",
     "parse",
     "power",
+    "put_along_axis",
+    "quantile",
     "random_normal",
     "random_uniform",
     "reciprocal",
     "relu",
     "reshape",
     "round",
+    "scatter",
     "scatter_add",
+    "scatter_nd",
+    "searchsorted",
     "sigmoid",
     "sign",
     "silu",
@@ -167,6 +179,7 @@ __all__ = [
     "sinh",
     "softmax",
     "softmax_cross_entropy",
+    "sort",
     "sqrt",
     "square",
     "state",
@@ -174,9 +187,11 @@ __all__ = [
     "subtract",
     "sum",
     "summary",
+    "take_along_axis",
     "tan",
     "tanh",
     "to_networkx",
+    "topk",
     "transpose",
     "value_and_grad",
     "verify",

@@ -24,6 +24,12 @@ class OnnxWriter(Protocol):
         """
         ...
 
+    def nodes(
+        self, op_type: str, /, *inputs: str, outputs: int, since: int = 1, **attributes: Any
+    ) -> tuple[str, ...]:
+        """Write a node with several outputs and return their names."""
+        ...
+
     def constant(self, content: object, dtype: DType) -> str:
         """The name of an initializer with this content."""
         ...

@@ -278,7 +278,9 @@ def test_an_opset_follows_from_what_the_standard_says() -> None:
 def test_forms_of_no_common_opset_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Relu, "export", gelu_of_opset_20)
     y = ig.tanh(ig.relu(ig.input("x", (3,))))
-    monkeypatch.setattr("irgraph.onnx.writer.forms", lambda op, *_: ((18 if op == "Tanh" else 20,), float32))
+    monkeypatch.setattr(
+        "irgraph.onnx.writer.forms", lambda op, *_: ((18 if op == "Tanh" else 20,), (float32,))
+    )
     with pytest.raises(ExportError, match="Gelu is of opset 20; needed forms that are of one opset"):
         to_model(y)
 

@@ -55,7 +55,7 @@ def test_a_model_that_the_checker_refuses_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Tanh, "export", lambda self, write, node: [write.node("Tanh", "", since=1)])
-    monkeypatch.setattr("irgraph.onnx.writer.forms", lambda *_: ((18,), ig.types.float32))
+    monkeypatch.setattr("irgraph.onnx.writer.forms", lambda *_: ((18,), (ig.types.float32,)))
     with pytest.raises(ExportError, match="ONNX's checker refuses"):
         save(ig.tanh(ig.input("x", (3,))), tmp_path / "m.onnx")
     assert os.listdir(tmp_path) == []

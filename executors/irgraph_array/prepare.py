@@ -12,7 +12,12 @@ from irgraph.errors import IrgraphError, NonFiniteError, explain
 from irgraph.layout import Layout
 from irgraph.value import Node
 
-from . import conv, indexed  # noqa: F401  # enter their kernels into the table
+from . import (  # noqa: F401  # enter their kernels into the table
+    conv,
+    indexed,
+    scattered,
+    sorting,
+)
 from .table import KERNELS, Array, Call, Context, assign
 
 

@@ -63,13 +63,13 @@ def _version() -> str:
 
 
 def _node(record: Record, names: Mapping[str, str]) -> onnx.NodeProto:
-    """The node under its output's name. Of its origin only the file's own name is told, not where it lay."""
-    output = names[record.output]
+    """The node under its first output's name. Of its origin only the file's own name is told."""
+    outputs = [names[id] for id in record.outputs]
     node = helper.make_node(
         record.op_type,
         [names[id] if id else "" for id in record.inputs],
-        [output],
-        output,
+        outputs,
+        outputs[0],
         **record.attributes,
     )
     file = record.origin.file.replace("\\", "/").rpartition("/")[2]

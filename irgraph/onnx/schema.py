@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import onnx
@@ -33,17 +33,17 @@ def schema_of(op_type: str, opset: int) -> OpSchema:
 
 @cache
 def forms(
-    op_type: str, dtypes: tuple[DType | None, ...], attributes: frozenset[str], since: int
-) -> tuple[tuple[int, ...], DType]:
-    """The opsets from `since` on that have this op with these inputs and attributes, and its output's dtype.
+    op_type: str, dtypes: tuple[DType | None, ...], attributes: frozenset[str], since: int, outputs: int = 1
+) -> tuple[tuple[int, ...], tuple[DType, ...]]:
+    """The opsets from `since` on that have this op with these inputs and attributes, and its outputs' dtypes.
 
     Raises ExportError where there is none.
     """
-    found: dict[int, DType] = {}
+    found: dict[int, tuple[DType, ...]] = {}
     for opset in OPSETS:
         try:
             if opset >= since and attributes <= schema_of(op_type, opset).attributes.keys():
-                found[opset] = result_dtype(op_type, dtypes, opset)
+                found[opset] = result_dtypes(op_type, dtypes, opset, outputs)
         except ExportError:
             if opset == OPSETS[-1] and not found:
                 raise
@@ -53,8 +53,10 @@ def forms(
     return tuple(found), next(iter(found.values()))
 
 
-def result_dtype(op_type: str, dtypes: Sequence[DType | None], opset: int) -> DType:
-    """The dtype of an op's first output for the dtypes of its inputs (None: left out).
+def result_dtypes(
+    op_type: str, dtypes: Sequence[DType | None], opset: int, outputs: int
+) -> tuple[DType, ...]:
+    """The dtypes of an op's first outputs for those of its inputs (None: left out).
 
     Raises ExportError where the op does not take them.
     """
@@ -71,10 +73,13 @@ def result_dtype(op_type: str, dtypes: Sequence[DType | None], opset: int) -> DT
             raise ExportError(
                 explain(f"{dtype} for {formal.name!r} of ONNX's {op_type}", _accepted(formal.types))
             )
-    output = schema.outputs[0]
-    if output.type_str in found:
-        return found[output.type_str]
-    (only,) = output.types
+    return tuple([_output_dtype(formal, found) for formal in schema.outputs[:outputs]])
+
+
+def _output_dtype(formal: OpSchema.FormalParameter, found: Mapping[str, DType]) -> DType:
+    if formal.type_str in found:
+        return found[formal.type_str]
+    (only,) = formal.types
     return FROM_ONNX_NAME[only]
 
 

@@ -21,11 +21,11 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Record:
-    """One ONNX node to be, with one output; `for_node` is the graph node that it was written for."""
+    """One ONNX node to be; `for_node` is the graph node that it was written for."""
 
     op_type: str
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     attributes: dict[str, Any]
     opsets: tuple[int, ...]  # that have this form
     for_node: Node
@@ -50,7 +50,8 @@ class Writer:
         self.current: Node
         self.scope = ""
         self._ids: dict[Value, str] = {}
-        self._written: dict[object, str] = {}
+        self._written: dict[object, tuple[str, ...]] = {}
+        self._shared_constants: dict[object, str] = {}
         self._sizes = SizeWriter(self, axes)
 
     def enter(self, value: Value, id: str) -> None:
@@ -69,7 +70,7 @@ class Writer:
 
     def copy(self, id: str) -> str:
         """The same tensor under an id of its own."""
-        return self._write("Identity", (id,), {}, tuple(OPSETS), self.dtypes[id], shared=False)
+        return self._write("Identity", (id,), {}, tuple(OPSETS), (self.dtypes[id],), shared=False)[0]
 
     # -------------------------------------------------------------------- the protocol of ops
 
@@ -79,22 +80,28 @@ class Writer:
 
     def node(self, op_type: str, /, *inputs: str, since: int = 1, **attributes: Any) -> str:
         """Write a node with one output and return its id. Raises ExportError for dtypes it does not take."""
+        return self.nodes(op_type, *inputs, outputs=1, since=since, **attributes)[0]
+
+    def nodes(
+        self, op_type: str, /, *inputs: str, outputs: int, since: int = 1, **attributes: Any
+    ) -> tuple[str, ...]:
+        """Write a node with several outputs and return their ids. Raises ExportError as `node` does."""
         dtypes = tuple([self.dtypes[id] if id else None for id in inputs])
         try:
-            opsets, dtype = forms(op_type, dtypes, frozenset(attributes), since)
+            opsets, results = forms(op_type, dtypes, frozenset(attributes), since, outputs)
         except ExportError as error:
             at = self.current.origin
             raise ExportError(f"{self.current.op.name}: {error}\n  At {at}: {at.source}") from None
-        return self._write(op_type, inputs, attributes, opsets, dtype)
+        return self._write(op_type, inputs, attributes, opsets, results)
 
     def constant(self, content: object, dtype: DType) -> str:
         """The id of an initializer with this content; equal ones are shared."""
         array = np.array(content, dtype.numpy, order="C")
         key = (dtype, array.shape, array.tobytes())
-        if key not in self._written:
-            id = self._written[key] = self._new_id(dtype, "constant")
+        if key not in self._shared_constants:
+            id = self._shared_constants[key] = self._new_id(dtype, "constant")
             self.constants[id] = array
-        return self._written[key]
+        return self._shared_constants[key]
 
     def sizes(self, shape: Shape) -> str:
         """The id of a 1-D int64 tensor with these sizes."""
@@ -104,7 +111,7 @@ class Writer:
         """Write a cast; nothing where the dtype is right."""
         if self.dtypes[name] == dtype:
             return name
-        return self._write("Cast", (name,), {"to": tensor_type(dtype)}, tuple(OPSETS), dtype)
+        return self._write("Cast", (name,), {"to": tensor_type(dtype)}, tuple(OPSETS), (dtype,))[0]
 
     # -------------------------------------------------------------------------------- inside
 
@@ -114,19 +121,21 @@ class Writer:
         inputs: tuple[str, ...],
         attributes: dict[str, Any],
         opsets: tuple[int, ...],
-        dtype: DType,
+        dtypes: tuple[DType, ...],
         shared: bool = True,
-    ) -> str:
+    ) -> tuple[str, ...]:
         key = (
             op_type,
             inputs,
+            len(dtypes),
             tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in attributes.items()),
         )
         if shared and key in self._written and self.current.name is None:
             return self._written[key]
-        id = self._written[key] = self._new_id(dtype, f"{self.scope}{self.current.op.name}/{op_type}")
-        self.records.append(Record(op_type, inputs, id, attributes, opsets, self.current))
-        return id
+        fallback = f"{self.scope}{self.current.op.name}/{op_type}"
+        ids = self._written[key] = tuple([self._new_id(dtype, fallback) for dtype in dtypes])
+        self.records.append(Record(op_type, inputs, ids, attributes, opsets, self.current))
+        return ids
 
     def _new_id(self, dtype: DType, fallback: str) -> str:
         id = f"%{len(self.dtypes)}"

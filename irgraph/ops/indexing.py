@@ -23,6 +23,7 @@ from ..types import DType, TensorType, as_dtype, int64, normalize_axis
 from ..value import Node, Value
 from .constants import Full, arange
 from .operands import as_value
+from .positions import as_index
 from .requirements import moving, require_dtype
 from .shape import expand_dims, reshape, transpose
 
@@ -263,14 +264,15 @@ def gather(x: Any, index: Any, axis: int = 0, batch_dims: int = 0) -> Value:
     """The slices of `x` at the positions `index` of `axis`, as numpy.take.
 
     The index's axes (after the first `batch_dims`, which both share) stand where `axis` was. An index
-    outside 0 … size - 1 raises an error when the graph runs; negative ones do not wrap.
+    outside 0 … size - 1 raises an error when the graph runs; only known negative ones count from the end.
 
     >>> from irgraph import constant, evaluate
     >>> evaluate(gather(constant([[1, 2], [3, 4]]), [1, 1, 0]))
     array([[3, 4], [3, 4], [1, 2]])
     """
-    x, index = as_value(x), as_value(index)
+    x = as_value(x)
     at = normalize_axis(axis, x.ndim)
+    index = as_index(index, x.shape[at])
     _check_batch_dims(batch_dims, at, index)
     return Gather(at, batch_dims)(x, index)
 

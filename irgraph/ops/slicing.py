@@ -1,11 +1,9 @@
-"""Parts of a tensor: slices, padding, concatenation, and basic indexing."""
+"""Parts of a tensor: slices, padding, concatenation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from operator import index as operator_index
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -19,11 +17,10 @@ from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, format_shape, int64, normalize_axis
-from ..value import Node, Value, operator
+from ..value import Node, Value
 from .constants import as_element
 from .operands import as_value, differing
 from .requirements import FREE, moving
-from .shape import reshape
 
 
 def slice_terms(part: Value, whole: Value, starts: Sequence[Size], steps: Sequence[int]) -> Terms:
@@ -235,104 +232,3 @@ def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Value:
     shape = tuple(before + size + after for size, (before, after) in zip(x.shape, pairs, strict=True))
     starts = tuple(before for before, _ in pairs)
     return Pad(starts, (1,) * x.ndim, shape, as_element(value, x.dtype))(x)
-
-
-@operator("getitem")
-def getitem(x: Any, index: Any) -> Value:
-    """Basic indexing as in NumPy: integers, slices, `...` and None; an integer value gathers.
-
-    A slice bound past a named dim is checked when the dim is bound; slices never wrap around.
-    Raises ShapeError for too many indices or an integer out of range.
-
-    >>> from irgraph import input
-    >>> x = input("x", ("batch", 8, 8))
-    >>> x[1:], x[:, 0, ::-2], x[..., None]
-    (<a result of slice : float32[batch - 1, 8, 8]>, <a result of reshape : float32[batch, 4]>,
-     <a result of reshape : float32[batch, 8, 8, 1]>)
-    """
-    x = as_value(x)
-    entries = list(index) if isinstance(index, tuple) else [index]
-    if len(entries) == 1 and (isinstance(entries[0], (Value, list)) or _is_array(entries[0])):
-        from .indexing import gather
-
-        return gather(x, entries[0], axis=0)
-    used = sum(entry is not None and entry is not Ellipsis for entry in entries)
-    if used > x.ndim or sum(entry is Ellipsis for entry in entries) > 1:
-        raise ShapeError(explain(f"{used} indices", f"at most {x.ndim}, and one ... at most", here()))
-    if not any(entry is Ellipsis for entry in entries):
-        entries.append(Ellipsis)
-    at = next(n for n, entry in enumerate(entries) if entry is Ellipsis)
-    entries[at : at + 1] = [slice(None)] * (x.ndim - used)
-    return _index_basic(x, entries)
-
-
-def _is_array(entry: object) -> bool:
-    return isinstance(entry, np.ndarray) and entry.shape != ()
-
-
-def _index_basic(x: Value, entries: list[Any]) -> Value:
-    starts: list[Size] = []
-    steps: list[int] = []
-    counts: list[Size] = []
-    result: list[Size] = []
-    start: Size
-    count: Size
-    for entry in entries:
-        if entry is None:
-            result.append(1)
-            continue
-        size = x.shape[len(starts)]
-        if isinstance(entry, slice):
-            start, step, count = _resolve(slice(*map(_bound, (entry.start, entry.stop, entry.step))), size)
-            result.append(count)
-        else:
-            start, step, count = (
-                _position(_integer(entry), size),
-                1,
-                1,
-            )  # kept with size 1, then reshaped away
-        starts.append(start)
-        steps.append(step)
-        counts.append(count)
-    if (starts, steps, tuple(counts)) != ([0] * x.ndim, [1] * x.ndim, x.shape):
-        x = Slice(tuple(starts), tuple(steps), tuple(counts))(x)
-    return reshape(x, result)
-
-
-def _integer(entry: Any) -> int:
-    """The entry of an index as a Python integer. Raises DTypeError for floats, bools, and all else."""
-    with suppress(TypeError):
-        if not isinstance(entry, (bool, np.bool_)):
-            return operator_index(entry)
-    raise DTypeError(explain(f"the index {entry!r}", "integers, slices, ... and None", here()))
-
-
-def _bound(entry: Any) -> int | None:
-    return None if entry is None else _integer(entry)
-
-
-def _position(index: int, size: Size) -> Size:
-    position = size + index if index < 0 else index
-    if isinstance(size, int) and not 0 <= index + (size if index < 0 else 0) < size:
-        raise ShapeError(
-            explain(f"index {index} on an axis of size {size}", f"-{size} to {size - 1}", here())
-        )
-    return position
-
-
-def _resolve(entry: slice, size: Size) -> tuple[Size, int, Size]:
-    """Start, step and count of a slice; exact for integers, by dim arithmetic for named sizes."""
-    step = 1 if entry.step is None else int(entry.step)
-    if step == 0:
-        raise ShapeError(explain("a slice step of 0", "any other step", here()))
-    if isinstance(size, int):
-        known = range(*entry.indices(size))
-        return known.start, known.step, len(known)
-
-    def bound(written: int | None, default: Size) -> Size:
-        return default if written is None else size + written if written < 0 else int(written)
-
-    first = bound(entry.start, 0 if step > 0 else size - 1)
-    stop = bound(entry.stop, size if step > 0 else -1)
-    span = stop - first if step > 0 else first - stop
-    return first, step, span if abs(step) == 1 else (span + abs(step) - 1) // abs(step)

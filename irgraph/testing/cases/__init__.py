@@ -10,9 +10,31 @@ float32[n, 5]
 from __future__ import annotations
 
 from ..case import BadCase, Case
-from . import activations, arithmetic, choice, convolution, indexing, reductions, shapes, sources
+from . import (
+    activations,
+    arithmetic,
+    choice,
+    convolution,
+    indexing,
+    ordering,
+    positions,
+    reductions,
+    shapes,
+    sources,
+)
 
-_FAMILIES = (sources, arithmetic, activations, choice, reductions, shapes, indexing, convolution)
+_FAMILIES = (
+    sources,
+    arithmetic,
+    activations,
+    choice,
+    reductions,
+    shapes,
+    indexing,
+    positions,
+    ordering,
+    convolution,
+)
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)
 BAD_CASES: tuple[BadCase, ...] = tuple(case for family in _FAMILIES for case in family.BAD_CASES)

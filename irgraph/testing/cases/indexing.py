@@ -191,7 +191,7 @@ BAD_CASES = [
         "bool index",
         lambda: input("x", (5, 2))[input("i", (5,), "bool")],
         DTypeError,
-        r"gather: found bool\[5\]; needed indices of an integer dtype",
+        r"found a boolean mask as an index: <i : bool\[5\]>; needed integers",
     ),
     BadCase(
         "gather", "axis", lambda: x_.gather(input("x", (5, 2)), [0], axis=2), ShapeError, r"found axis 2"
