@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,46 +24,50 @@ Array = np.ndarray[Any, Any]
 
 
 class ReplayState(Mapping[str, Array]):
-    """The state of a training step between its runs: reading gives a copy, assigning replaces.
+    """The state of a training step between its runs: reading gives a copy, assigning writes in place.
 
-    It starts as the model's defaults.
+    It starts as the model's defaults. There are two memories for what a step updates: each step reads one
+    and writes the other, so that one that fails changes nothing.
     """
 
-    def __init__(self, arrays: Mapping[str, Array], to_value: Any) -> None:
-        self._to_value = to_value
-        self._types = {name: (array.dtype, array.shape) for name, array in arrays.items()}
-        self.held = {name: to_value(array) for name, array in arrays.items()}  # onnxruntime's values
+    def __init__(self, arrays: Mapping[str, Array], updated: Collection[str]) -> None:
+        first = {name: np.array(array, order="C") for name, array in arrays.items()}
+        self.sides = (first, first | {name: np.empty_like(first[name]) for name in updated})
+        self.side = 0  # the one that holds the state
 
     def __getitem__(self, name: str) -> Array:
-        return np.array(self.held[self._known(name)].numpy())
+        return self._held(name).copy()
 
     def __setitem__(self, name: str, content: Any) -> None:
         self.update({name: content})
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.held)
+        return iter(self.sides[0])
 
     def __len__(self) -> int:
-        return len(self.held)
+        return len(self.sides[0])
 
     def update(self, contents: Mapping[str, Any]) -> None:
-        """Replace several arrays; all are checked first. Raises GraphError for a name or shape that does
-        not fit."""
-        self.held |= {name: self._to_value(self._fitting(name, c)) for name, c in contents.items()}
+        """Write several arrays; all are checked before the first is written.
+
+        Raises GraphError for a name, shape or dtype that does not fit.
+        """
+        ready = {name: self._fitting(name, content) for name, content in contents.items()}
+        for name, array in ready.items():
+            self.sides[self.side][name][...] = array
 
     def _fitting(self, name: str, content: Any) -> Array:
-        dtype, shape = self._types[self._known(name)]
-        array = np.asarray(content)
-        if array.shape != shape or not np.can_cast(array.dtype, dtype, "same_kind"):
+        held, array = self._held(name), np.asarray(content)
+        if array.shape != held.shape or not np.can_cast(array.dtype, held.dtype, "same_kind"):
             found = f"{array.dtype}{list(array.shape)} for state variable {name!r}"
-            raise GraphError(explain(found, f"{dtype}{list(shape)}"))
-        return np.array(array, dtype, order="C")
+            raise GraphError(explain(found, f"{held.dtype}{list(held.shape)}"))
+        return array
 
-    def _known(self, name: str) -> str:
-        if name not in self.held:
-            known = ", ".join(self.held) or "none"
+    def _held(self, name: str) -> Array:
+        if name not in self.sides[0]:
+            known = ", ".join(self.sides[0]) or "none"
             raise GraphError(explain(f"no state variable {name!r}", f"one of: {known}"))
-        return name
+        return self.sides[self.side][name]
 
 
 class Replay:
@@ -74,16 +78,23 @@ class Replay:
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, state: Mapping[str, Array]) -> None:
-        from onnxruntime import OrtValue
-
         self.session = session
-        self._to_value = OrtValue.ortvalue_from_numpy
         self._dtypes = {feed.name: _numpy_dtype(feed.type) for feed in session.get_inputs()}
-        self._pairs = _pairs(session.get_modelmeta().custom_metadata_map)
-        following = set(self._pairs.values())
+        pairs = _pairs(session.get_modelmeta().custom_metadata_map)
         names = [output.name for output in session.get_outputs()]
-        self._outputs = [name for name in names if name not in following]
-        self.state = ReplayState(state, self._to_value)
+        self._outputs = [name for name in names if name not in pairs.values()]
+        self._updated = len(pairs)
+        self.state = ReplayState(state, pairs.keys())
+        self._bindings = [self._bound(pairs, side) for side in (0, 1)] if state else []
+
+    def _bound(self, pairs: Mapping[str, str], side: int) -> onnxruntime.IOBinding:
+        """Inputs and outputs of a step that reads the state on one side: no copy is made of it."""
+        binding = self.session.io_binding()
+        for name, array in self.state.sides[side].items():
+            binding.bind_input(name, *_memory(array))
+        for name, new in pairs.items():
+            binding.bind_output(new, *_memory(self.state.sides[1 - side][name]))
+        return binding
 
     def __call__(self, /, **feeds: Any) -> dict[str, Array]:
         """Run the model once; feeds are cast to the inputs' dtypes. Raises FeedError for wrong names."""
@@ -91,18 +102,26 @@ class Replay:
             found, needed = (", ".join(sorted(names)) or "none" for names in (feeds, self._dtypes))
             raise FeedError(explain(f"feeds {found}", needed))
         arrays = {name: np.asarray(feed, self._dtypes[name], order="C") for name, feed in feeds.items()}
-        if not self.state:
+        if not self._bindings:
             return dict(zip(self._outputs, self.session.run(self._outputs, arrays), strict=True))
-        values = {name: self._to_value(array) for name, array in arrays.items()}
-        wanted = [*self._outputs, *self._pairs.values()]
-        found_values = self.session.run_with_ort_values(wanted, {**values, **self.state.held})
-        results = dict(zip(wanted, found_values, strict=True))
-        self.state.held |= {name: results[new] for name, new in self._pairs.items()}
-        return {name: np.array(results[name].numpy()) for name in self._outputs}
+        binding = self._bindings[self.state.side]
+        for name, array in arrays.items():
+            binding.bind_input(name, *_memory(array))
+        for name in self._outputs:
+            binding.bind_output(name)  # anew, as its shape may be another
+        self.session.run_with_iobinding(binding)
+        self.state.side = 1 - self.state.side
+        found = binding.get_outputs()[self._updated :]  # in the order in which they were bound first
+        return {name: value.numpy().copy() for name, value in zip(self._outputs, found, strict=True)}
 
     def step(self, /, **feeds: Any) -> dict[str, Array]:
         """The same as a call."""
         return self(**feeds)
+
+
+def _memory(array: Array) -> tuple[str, int, int, tuple[int, ...], int]:
+    """Where an array lies, as ONNX Runtime is told: device, its number, element type, shape, address."""
+    return "cpu", 0, onnx.helper.np_dtype_to_tensor_dtype(array.dtype), array.shape, array.ctypes.data
 
 
 def _pairs(properties: Mapping[str, str]) -> dict[str, str]:
