@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,18 @@ def test_a_gradient_with_dropout_is_a_step_too() -> None:
     for _ in range(3):
         fed = {"x": np.random.default_rng(0).normal(size=(5, 3)).astype("float32")}
         np.testing.assert_allclose(run(**fed)["dw"], gradient(**fed)["dw"], rtol=1e-5)
+
+
+def test_the_example_trains_on_in_onnx_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(Path(__file__).parent.parent / "examples" / "onnx_training_step.py"))
+    report, *rows = capsys.readouterr().out.splitlines()
+    assert "onnxruntime agrees at batch=2 and batch=5" in report
+    losses = [float(row.split()[3]) for row in rows]
+    assert [row.split()[1] for row in rows] == ["20:", "30:", "40:", "50:"]
+    assert losses[-1] < losses[0]
 
 
 # ------------------------------------------------------------------------------------------ Philox

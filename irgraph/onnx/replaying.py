@@ -56,6 +56,10 @@ class ReplayState(Mapping[str, Array]):
         for name, array in ready.items():
             self.sides[self.side][name][...] = array
 
+    def __repr__(self) -> str:
+        rows = [f"  {name}: {array.dtype}{list(array.shape)}" for name, array in self.sides[0].items()]
+        return "\n".join(["ReplayState {", *rows, "}"])
+
     def _fitting(self, name: str, content: Any) -> Array:
         held, array = self._held(name), np.asarray(content)
         if array.shape != held.shape or not np.can_cast(array.dtype, held.dtype, "same_kind"):
