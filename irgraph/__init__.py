@@ -12,6 +12,7 @@ from .op import Cost, Op
 from .ops.activations import elu, gelu, leaky_relu, silu
 from .ops.along_axis import take_along_axis
 from .ops.arithmetic import add, divide, multiply, negative, subtract
+from .ops.average_pooling import adaptive_average_pool, average_pool, global_average_pool
 from .ops.cast import cast, stop_gradient
 from .ops.comparison import (
     clip,
@@ -35,6 +36,7 @@ from .ops.indexing import gather, one_hot, scatter_add
 from .ops.logic import logical_and, logical_or, logical_xor
 from .ops.matmul import matmul
 from .ops.multi_index import gather_nd
+from .ops.pooling import global_max_pool, max_pool
 from .ops.powers import power, reciprocal, square
 from .ops.random import dropout, random_normal, random_uniform
 from .ops.reduce import argmax, argmin, max, mean, min, sum
@@ -82,6 +84,7 @@ __all__ = [
     "Value",
     "__version__",
     "abs",
+    "adaptive_average_pool",
     "add",
     "arange",
     "arccos",
@@ -93,6 +96,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "average_pool",
     "broadcast_to",
     "cast",
     "ceil",
@@ -123,6 +127,8 @@ __all__ = [
     "gather",
     "gather_nd",
     "gelu",
+    "global_average_pool",
+    "global_max_pool",
     "grad",
     "greater",
     "greater_equal",
@@ -143,6 +149,7 @@ __all__ = [
     "losses",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "median",

@@ -18,7 +18,7 @@ from irgraph.testing import CASES, Case
 EXPORTED = [case for case in CASES if case.oracle is not None]
 
 
-CONVOLUTIONS = {"conv", "conv_input_gradient", "conv_filter_gradient"}
+CONVOLUTIONS = {"conv", "conv_input_gradient", "conv_filter_gradient", "average_pool"}
 FLOAT32_ONLY = CONVOLUTIONS | {
     "tan",
     "arcsin",

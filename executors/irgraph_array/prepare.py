@@ -15,6 +15,7 @@ from irgraph.value import Node
 from . import (  # noqa: F401  # enter their kernels into the table
     conv,
     indexed,
+    pooling,
     scattered,
     sorting,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Writer:
         self.current: Node
         self.scope = ""
         self._ids: dict[Value, str] = {}
-        self._written: dict[object, tuple[str, ...]] = {}
+        self._written: dict[object, int] = {}  # the position of the record
         self._shared_constants: dict[object, str] = {}
         self._sizes = SizeWriter(self, axes)
 
@@ -127,13 +127,19 @@ class Writer:
         key = (
             op_type,
             inputs,
-            len(dtypes),
             tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in attributes.items()),
         )
-        if shared and key in self._written and self.current.name is None:
-            return self._written[key]
         fallback = f"{self.scope}{self.current.op.name}/{op_type}"
-        ids = self._written[key] = tuple([self._new_id(dtype, fallback) for dtype in dtypes])
+        if shared and key in self._written and self.current.name is None:
+            at = self._written[key]
+            record = self.records[at]
+            missing = dtypes[len(record.outputs) :]  # what the first user of the node did not ask for
+            if missing:
+                outputs = (*record.outputs, *[self._new_id(dtype, fallback) for dtype in missing])
+                record = self.records[at] = replace(record, outputs=outputs)
+            return record.outputs[: len(dtypes)]
+        ids = tuple([self._new_id(dtype, fallback) for dtype in dtypes])
+        self._written[key] = len(self.records)
         self.records.append(Record(op_type, inputs, ids, attributes, opsets, self.current))
         return ids
 

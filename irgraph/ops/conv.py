@@ -109,18 +109,16 @@ class Conv(_Bilinear):
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x, w = node.inputs
-        image, pads = onnx_padded(write, x, self.windows)
+        image, pads = onnx_padded(write, x, self.windows, self.windows.static_pads)
         return [
             write.node(
                 "Conv",
                 image,
                 write.read(w),
                 since=11,
-                kernel_shape=list(self.windows.kernel),
-                strides=list(self.windows.strides),
-                dilations=list(self.windows.dilations),
                 pads=pads,
                 group=self.groups,
+                **self.windows.onnx_attributes(),
             )
         ]
 
@@ -181,12 +179,10 @@ class ConvInputGradient(_Bilinear):
             write.read(g),
             write.read(w),
             since=11,
-            kernel_shape=list(windows.kernel),
-            strides=list(windows.strides),
-            dilations=list(windows.dilations),
             pads=pads if is_exact else [0] * (2 * windows.rank),
             output_padding=extra,
             group=self.groups,
+            **windows.onnx_attributes(),
         )
         if is_exact:
             return [whole]
@@ -226,7 +222,7 @@ class ConvFilterGradient(_Bilinear):
         and dilation change places. Positions beyond the kernel, where a stride skips inputs, are cut."""
         x, g = node.inputs
         rank, groups, kernel = self.windows.rank, self.groups, self.windows.kernel
-        image, pads = onnx_padded(write, x, self.windows)
+        image, pads = onnx_padded(write, x, self.windows, self.windows.static_pads)
         space = tuple(range(2, 2 + rank))
         if groups == 1:
             image = write.node("Transpose", image, perm=[1, 0, *space])

@@ -75,10 +75,40 @@ class Windows:
         ends = zip(self.padded(sizes), self.over(sizes), self.strides, self.spans, strict=True)
         return any((count - 1) * stride + span != size for size, count, stride, span in ends)
 
+    def rounded_up(self, sizes: Shape) -> Windows:
+        """With so much more padding after each axis that no input is left over: a window that begins in the
+        image, or in the padding before it, is whole."""
+        pads = []
+        axes = zip(self.padded(sizes), self.spans, self.strides, self.pads, strict=True)
+        for padded, span, stride, (before, after) in axes:
+            last = -(-(padded - span) // stride) * stride  # where the last window begins
+            more, end = last + span - padded, padded - after
+            if isinstance(last, int) and isinstance(end, int):
+                more = more if last < end else 0
+            elif not isinstance(after, int) or stride > span - after:
+                found = f"ceil_mode with windows of {span} and stride {stride} on an axis of {padded}"
+                raise ShapeError(explain(found, "known sizes, or a smaller stride", here()))
+            pads.append((before, after + more))
+        return Windows(self.kernel, self.strides, self.dilations, tuple(pads))
+
+    @property
+    def unpadded(self) -> bool:
+        """Whether windows lie within the image."""
+        return all(size == 0 for pair in self.pads for size in pair)
+
     @property
     def apart(self) -> bool:
         """Whether no input lies in two windows."""
         return all(span <= stride for span, stride in zip(self.spans, self.strides, strict=True))
+
+    def onnx_attributes(self, *but: str) -> dict[str, list[int]]:
+        """Kernel, strides and dilations as ONNX writes them, without some."""
+        written = {
+            "kernel_shape": list(self.kernel),
+            "strides": list(self.strides),
+            "dilations": list(self.dilations),
+        }
+        return {name: numbers for name, numbers in written.items() if name not in but}
 
     @property
     def static_pads(self) -> list[int] | None:
@@ -157,12 +187,13 @@ def per_axis(what: str, name: str, written: Any, rank: int, least: int) -> tuple
     return tuple(map(index, entries))
 
 
-def onnx_padded(write: OnnxWriter, x: Value, windows: Windows) -> tuple[str, list[int]]:
-    """The image and the pads to state: where ONNX can't state them, the image is padded with zeros before."""
-    pads = windows.static_pads
+def onnx_padded(
+    write: OnnxWriter, x: Value, windows: Windows, pads: list[int] | None, value: float = 0.0
+) -> tuple[str, list[int]]:
+    """The image and the pads to state: where an ONNX op can't state them (None), a Pad comes before it."""
     if pads is not None:
         return write.read(x), pads
     lows, highs = zip(*windows.pads, strict=True)
     widths = write.sizes((0, 0, *lows, 0, 0, *highs))
-    padded = write.node("Pad", write.read(x), widths, write.constant(0.0, x.dtype), since=13)
+    padded = write.node("Pad", write.read(x), widths, write.constant(value, x.dtype), since=13)
     return padded, [0] * (2 * windows.rank)

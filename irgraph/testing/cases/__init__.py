@@ -17,6 +17,7 @@ from . import (
     convolution,
     indexing,
     ordering,
+    pooling,
     positions,
     reductions,
     shapes,
@@ -34,6 +35,7 @@ _FAMILIES = (
     positions,
     ordering,
     convolution,
+    pooling,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)

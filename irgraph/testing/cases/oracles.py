@@ -100,3 +100,40 @@ def filter_gradient(
             *(a.reshape(*a.shape[:3], int(np.prod(a.shape[3:]))) for a in (padded[(..., *at)], each)),
         )
     return out.reshape(g.shape[1], -1, *kernel)
+
+
+def tapped(x: Array, kernel: Sequence[int], stride: Any, pads: Pads, dilation: Any, fill: float) -> Array:
+    """Shape (taps, N, C, outputs): what each tap of each window meets, in row-major order of taps."""
+    counts = counts_of(x.shape[2:], kernel, stride, pads, dilation)
+    padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=fill)
+    return np.stack([padded[(..., *at)] for _, at in taps(kernel, counts, stride, dilation)])
+
+
+def max_pool(x: Array, kernel: Any, stride: Any, pads: Pads, dilation: Any) -> Array:
+    """The largest of all taps."""
+    return np.asarray(tapped(x, kernel, stride, pads, dilation, -np.inf).max(0))
+
+
+def at_maximum(x: Array, t: Array, kernel: Any, stride: Any, pads: Pads, dilation: Any) -> Array:
+    """The element of `t` at each window's first maximum of `x`."""
+    first = tapped(x, kernel, stride, pads, dilation, -np.inf).argmax(0)
+    found: Array = np.take_along_axis(tapped(t, kernel, stride, pads, dilation, 0), first[None], 0)[0]
+    return found
+
+
+def to_maximum(x: Array, g: Array, kernel: Any, stride: Any, pads: Pads, dilation: Any) -> Array:
+    """Each element of `g` added at its window's first maximum of `x`."""
+    first = tapped(x, kernel, stride, pads, dilation, -np.inf).argmax(0)
+    out: Array = np.zeros_like(np.pad(x, [(0, 0), (0, 0), *pads]))
+    for number, (_, at) in enumerate(taps(kernel, g.shape[2:], stride, dilation)):
+        out[(..., *at)] += np.where(first == number, g, 0)
+    inside: Any = (..., *(slice(low, low + n) for n, (low, _) in zip(x.shape[2:], pads, strict=True)))
+    return np.asarray(out[inside])
+
+
+def average_pool(x: Array, kernel: Any, stride: Any, pads: Pads, counted: Pads) -> Array:
+    """The sum of all taps over the number of those that count."""
+    ones = np.pad(np.ones(x.shape[2:]), counted, constant_values=1)
+    rest = [(low - a, high - b) for (low, high), (a, b) in zip(pads, counted, strict=True)]
+    counts = tapped(np.pad(ones, rest)[None, None], kernel, stride, [(0, 0)] * len(pads), [1] * len(pads), 0)
+    return np.asarray(tapped(x, kernel, stride, pads, [1] * len(pads), 0).sum(0) / counts.sum(0))
