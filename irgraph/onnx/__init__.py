@@ -4,9 +4,9 @@
     save       the same into a file, checked and replayed in ONNX Runtime first
     replay     a model as a function, run by ONNX Runtime
 
-Read it in the order `exporting` (what is asked for and refused), `ends` (inputs, outputs, state on both
-sides), `walking` (the walk over a graph), `writer` (what ops write with), `schema` (what the standard
-says), `sizes` (named dims at run time), `naming`, `model` (the protobuf).
+Read it in the order `exporting` (what is asked for and refused), `preparing` (what of a graph is written),
+`ends` (inputs, outputs, state on both sides), `walking` (the walk over a graph), `writer` (what ops write
+with), `schema` (what the standard says), `sizes` (named dims at run time), `naming`, `model` (the protobuf).
 """
 
 from __future__ import annotations

@@ -6,10 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..autodiff.structure import Tree, flatten
-from ..compiler.fold import fold
-from ..compiler.passes import collect_updates, dedupe
-from ..compiler.pipeline import evaluate_constants
-from ..compiler.simplify import simplify, stabilize
+from ..compiler.passes import collect_updates
 from ..dims import bind
 from ..errors import ExportError, explain
 from ..function import Function
@@ -19,6 +16,7 @@ from ..value import Value
 from .ends import PAIRING, Ends, require_distinct
 from .model import Naming, build
 from .naming import choose_names
+from .preparing import prepared
 from .schema import OPSETS
 from .sizes import named_axes
 from .walking import Walk
@@ -73,7 +71,7 @@ def to_model(
             explain(f"{PAIRING!r} in the metadata", "other keys; this one pairs state", do="Rename it.")
         )
     meant = resolve(model, state)
-    graph = _exported(meant.graph)
+    graph = prepared(meant.graph)
     require_distinct(graph, meant.inputs)
     ends = Ends(graph, meant.inputs, _contents(meant), _settable(meant.graph, state_inputs))
     writer = Writer(named_axes(meant.inputs))
@@ -111,14 +109,6 @@ def resolve(model: Model, state: State | None) -> Meant:
         )
     graph = collect_updates(graph)
     return Meant(graph, graph.inputs, state)
-
-
-def _exported(graph: Graph) -> Graph:
-    """A graph without updates nearly as it was built; a step without what only its making needed."""
-    if not graph.updates:
-        return stabilize(graph)
-    simpler, _ = simplify(graph, set())
-    return dedupe(fold(simpler, evaluate_constants))
 
 
 def _contents(meant: Meant) -> dict[Value, Array]:
