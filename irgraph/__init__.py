@@ -9,8 +9,9 @@ from .executor import find_executor
 from .function import Function, compile, evaluate
 from .graph import Graph
 from .op import Cost, Op
-from .ops.activations import elu, gelu, leaky_relu, silu
+from .ops.activations import gelu, mish, silu, softsign
 from .ops.along_axis import take_along_axis
+from .ops.angles import arctan2, deg2rad, hypot, rad2deg, sinc
 from .ops.arithmetic import add, divide, multiply, negative, subtract
 from .ops.average_pooling import adaptive_average_pool, average_pool, global_average_pool
 from .ops.cast import cast, stop_gradient
@@ -32,15 +33,19 @@ from .ops.conv import conv, conv_transpose
 from .ops.cumulative import cumsum
 from .ops.division import floor_divide, mod
 from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
+from .ops.error_function import erf, erfc
+from .ops.exponentials import exp2, log2, log10, log_sigmoid, logaddexp, softplus, xlogy
+from .ops.floating import copysign, isfinite, isinf, isnan, signbit
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.logic import logical_and, logical_or, logical_xor
 from .ops.matmul import matmul
 from .ops.multi_index import gather_nd
 from .ops.pooling import global_max_pool, max_pool
-from .ops.powers import power, reciprocal, square
+from .ops.powers import cbrt, power, reciprocal, rsqrt, square
 from .ops.random import dropout, random_normal, random_uniform
+from .ops.rectifiers import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
 from .ops.reduce import argmax, argmin, max, mean, min, sum
-from .ops.rounding import abs, ceil, floor, round, sign
+from .ops.rounding import abs, ceil, floor, round, sign, trunc
 from .ops.scatter import put_along_axis, scatter, scatter_nd
 from .ops.shape import broadcast_to, expand_dims, reshape, transpose
 from .ops.slicing import concatenate, pad
@@ -92,6 +97,7 @@ __all__ = [
     "arcsin",
     "arcsinh",
     "arctan",
+    "arctan2",
     "arctanh",
     "argmax",
     "argmin",
@@ -99,7 +105,9 @@ __all__ = [
     "average_pool",
     "broadcast_to",
     "cast",
+    "cbrt",
     "ceil",
+    "celu",
     "clip",
     "compare",
     "compile",
@@ -107,17 +115,22 @@ __all__ = [
     "constant",
     "conv",
     "conv_transpose",
+    "copysign",
     "cos",
     "cosh",
     "cumsum",
+    "deg2rad",
     "divide",
     "draw",
     "dropout",
     "elu",
     "equal",
+    "erf",
+    "erfc",
     "errors",
     "evaluate",
     "exp",
+    "exp2",
     "expand_dims",
     "expm1",
     "find_executor",
@@ -132,15 +145,26 @@ __all__ = [
     "grad",
     "greater",
     "greater_equal",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
+    "hypot",
     "init",
     "input",
+    "isfinite",
+    "isinf",
+    "isnan",
     "jvp",
     "leaky_relu",
     "less",
     "less_equal",
     "log",
     "log1p",
+    "log2",
+    "log10",
+    "log_sigmoid",
     "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -155,6 +179,7 @@ __all__ = [
     "median",
     "min",
     "minimum",
+    "mish",
     "mod",
     "multiply",
     "negative",
@@ -167,25 +192,34 @@ __all__ = [
     "parameter",
     "parse",
     "power",
+    "prelu",
     "put_along_axis",
     "quantile",
+    "rad2deg",
     "random_normal",
     "random_uniform",
     "reciprocal",
     "relu",
+    "relu6",
     "reshape",
     "round",
+    "rsqrt",
     "scatter",
     "scatter_add",
     "scatter_nd",
     "searchsorted",
+    "selu",
     "sigmoid",
     "sign",
+    "signbit",
     "silu",
     "sin",
+    "sinc",
     "sinh",
     "softmax",
     "softmax_cross_entropy",
+    "softplus",
+    "softsign",
     "sort",
     "sqrt",
     "square",
@@ -200,11 +234,13 @@ __all__ = [
     "to_networkx",
     "topk",
     "transpose",
+    "trunc",
     "value_and_grad",
     "verify",
     "view",
     "vjp",
     "where",
     "with_update",
+    "xlogy",
     "zeros",
 ]

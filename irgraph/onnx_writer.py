@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 from .dims import Shape
 from .types import DType
 from .value import Value
 
 
+def is_exact_attribute(number: float, dtype: DType) -> bool:
+    """Whether a float attribute, which ONNX keeps in float32, is the same number to an op of this dtype."""
+    return dtype.itemsize <= 4 or float(np.float32(number)) == number
+
+
 class OnnxWriter(Protocol):
-    """Writes the nodes of one ONNX graph; names stand for tensors."""
+    """Writes the nodes of one ONNX graph; names stand for tensors.
+
+    `opset` is the one that was asked for, else the lowest: an op with a newer form, and an `expand` too,
+    writes the form only where that opset has it.
+    """
+
+    opset: int
 
     def read(self, value: Value) -> str:
         """The name of a value that is already written."""

@@ -14,6 +14,7 @@ from irgraph.value import Node
 
 from . import (  # noqa: F401  # enter their kernels into the table
     conv,
+    floats,
     indexed,
     pooling,
     scattered,

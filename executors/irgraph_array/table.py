@@ -123,7 +123,8 @@ UFUNCS: dict[type[Op], str] = {
 
 
 @kernel(*UFUNCS, single_pass=True)
-def _ufunc(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+def bind_ufunc(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
+    """The array module's own function of that name."""
     function = getattr(context.xp, UFUNCS[type(op)])
     if isinstance(op, (comparison.Maximum, comparison.Minimum)):
         yield partial(function, *inputs, out=outputs[0])  # NumPy deprecates the position, for these two

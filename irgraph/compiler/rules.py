@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..ops.arithmetic import negative
-from ..ops.comparison import maximum, minimum
 from ..ops.elementary import exp, log, sigmoid
+from ..ops.exponentials import log_sigmoid
 from ..ops.softmax import log_softmax, softmax
 from ..rewrite import Rule, RuleSet
 
@@ -14,7 +14,7 @@ STABILITY = (
     Rule(
         "log sigmoid",
         lambda x: log(sigmoid(x)),
-        lambda x: minimum(x, 0) - log(1 + exp(-maximum(x, -x))),  # never the logarithm of an underflow
+        log_sigmoid,  # never the logarithm of an underflow
     ),
     Rule("1 - sigmoid", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x), only_use=True),
 )

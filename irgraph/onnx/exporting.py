@@ -74,7 +74,7 @@ def to_model(
     graph = prepared(meant.graph)
     require_distinct(graph, meant.inputs)
     ends = Ends(graph, meant.inputs, _contents(meant), _settable(meant.graph, state_inputs))
-    writer = Writer(named_axes(meant.inputs))
+    writer = Writer(named_axes(meant.inputs), opset or OPSETS[0])
     walk = Walk(writer, ends)
     walk.run()
     names = choose_names(walk.fixed, walk.wishes, writer.dtypes, writer.fallback)

@@ -39,10 +39,12 @@ class Record:
 class Writer:
     """Collects nodes and initializers. Equal nodes are written once, unless the user named one.
 
-    `current` is the graph node that is being exported; `scope` names the composite op that it is part of.
+    `current` is the graph node that is being exported; `scope` names the composite op that it is part of;
+    `opset` is the one that was asked for, else the lowest.
     """
 
-    def __init__(self, axes: Mapping[str, Axis]) -> None:
+    def __init__(self, axes: Mapping[str, Axis], opset: int = OPSETS[0]) -> None:
+        self.opset = opset
         self.records: list[Record] = []
         self.constants: dict[str, Array] = {}
         self.dtypes: dict[str, DType] = {}

@@ -174,6 +174,25 @@ class Minimum(_Extremum):
     onnx_type: ClassVar[str | None] = "Min"
 
 
+@final
+@dataclass(frozen=True)
+class Clip(Elementwise):
+    """min(max(x, low), high)."""
+
+    name: ClassVar[str] = "clip"
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        x, low, high = inputs
+        return (minimum(maximum(x, low), high),)
+
+    def export(self, write: OnnxWriter, node: Node) -> Sequence[str] | None:
+        """ONNX has it for scalar bounds."""
+        x, low, high = node.inputs
+        if low.ndim or high.ndim:
+            return None
+        return [write.node("Clip", *map(write.read, (x, low, high)), since=12)]
+
+
 def equal(a: Any, b: Any) -> Value:
     """Elementwise `a == b`, broadcast, as bool.
 
@@ -251,7 +270,7 @@ def clip(x: Any, low: Any, high: Any) -> Value:
     >>> evaluate(clip(constant([-3, 1, 5]), 0, 2))
     array([0, 1, 2])
     """
-    return minimum(maximum(x, low), high)
+    return Clip()(*operands("clip", x, low, high))
 
 
 def minimum(a: Any, b: Any) -> Value:

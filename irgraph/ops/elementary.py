@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 
 from ..value import Value
 from .arithmetic import Elementwise, Slope
-from .comparison import equal, greater, where
+from .comparison import equal, greater, maximum, where
 from .operands import as_float, as_value
 
 
@@ -118,6 +118,9 @@ class Relu(_Elementary):
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
         return (greater(inputs[0], 0),)
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        return (maximum(inputs[0], 0),)
 
 
 def exp(x: Any) -> Value:

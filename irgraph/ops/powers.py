@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -11,7 +12,8 @@ from .arithmetic import Elementwise, Slope
 from .comparison import equal, where
 from .constants import splat
 from .elementary import log, sqrt
-from .operands import as_value, is_scalar, operands
+from .operands import as_float, as_value, is_scalar, operands
+from .rounding import abs, sign
 
 
 @final
@@ -33,6 +35,28 @@ class Power(Elementwise):
         return (y, Power()(base, y - 1)), (output, log(off_zero))
 
 
+@final
+@dataclass(frozen=True)
+class Cbrt(Elementwise):
+    """The cube root, of negative numbers too."""
+
+    name: ClassVar[str] = "cbrt"
+    float_only: ClassVar[bool] = True
+
+    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
+        return ((1 / 3) / (output * output),)
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        """The power 1/3, and one step of Newton's method for the exponent that is not quite 1/3."""
+        (x,) = inputs
+        size = abs(x)
+        is_kept = equal(size, 0) | equal(size, math.inf)
+        inside = where(is_kept, 1.0, size)
+        guess = power(inside, 1 / 3)
+        root = guess - (guess - inside / (guess * guess)) * (1 / 3)
+        return (where(is_kept, x, root * sign(x)),)
+
+
 def square(x: Any) -> Value:
     """`x * x`.
 
@@ -52,6 +76,26 @@ def reciprocal(x: Any) -> Value:
     array([ 0.5 , -0.25], dtype=float32)
     """
     return 1 / as_value(x)
+
+
+def rsqrt(x: Any) -> Value:
+    """`1 / sqrt(x)`; inf at 0 and NaN below; integers become float32.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(rsqrt(constant([4.0, 0.25])))
+    array([0.5, 2. ], dtype=float32)
+    """
+    return 1 / sqrt(as_float(x))
+
+
+def cbrt(x: Any) -> Value:
+    """The cube root, of negative numbers too; an infinite derivative at 0; integers become float32.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(cbrt(constant([-8.0, 27.0]))).round(3)
+    array([-2.,  3.], dtype=float32)
+    """
+    return Cbrt()(as_float(x))
 
 
 @operator("power")

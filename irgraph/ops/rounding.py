@@ -70,6 +70,21 @@ class Round(_Step):
     onnx_type: ClassVar[str | None] = "Round"
 
 
+@final
+@dataclass(frozen=True)
+class Trunc(_Step):
+    """The nearest integer towards 0, as a float."""
+
+    name: ClassVar[str] = "trunc"
+    float_only: ClassVar[bool] = True
+
+    def expand(self, *inputs: Value) -> Sequence[Value]:
+        from .comparison import less, where
+
+        (x,) = inputs
+        return (where(less(x, 0), Ceil()(x), Floor()(x)),)
+
+
 @operator("abs")
 def abs(x: Any) -> Value:
     """`abs(x)`, the absolute value; its derivative at 0 is 0.
@@ -119,6 +134,16 @@ def round(x: Any) -> Value:
     array([0., 2., 2.], dtype=float32)
     """
     return _rounded(Round(), x)
+
+
+def trunc(x: Any) -> Value:
+    """The nearest integer towards 0, in the dtype of `x`; the derivative is 0 everywhere.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(trunc(constant([-1.5, 2.5])))
+    array([-1.,  2.], dtype=float32)
+    """
+    return _rounded(Trunc(), x)
 
 
 def _rounded(op: Elementwise, x: Any) -> Value:

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from ..case import BadCase, Case
 from . import (
-    activations,
     arithmetic,
     choice,
     convolution,
     indexing,
+    logic,
     ordering,
     pooling,
     positions,
     reductions,
+    scalar,
     shapes,
     sources,
 )
@@ -27,7 +28,8 @@ from . import (
 _FAMILIES = (
     sources,
     arithmetic,
-    activations,
+    scalar,
+    logic,
     choice,
     reductions,
     shapes,

@@ -1,22 +1,13 @@
-"""Cases of activations, clipping and logic."""
+"""Cases of logic."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from ...errors import DTypeError
-from ...ops import activations as a
 from ...ops import logic
-from ...ops.comparison import clip
 from ...ops.sources import input
-from ..case import BadCase, Case, case, off_zero, real, spaced, truth
-
-
-def _gelu(x: Any) -> Any:
-    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-
+from ..case import BadCase, Case, case, truth
 
 _LOGIC = {
     "logical_and": (logic.logical_and, np.logical_and),
@@ -41,17 +32,6 @@ CASES = [
     case("logical_and", "operator", lambda x, y: x & y, np.logical_and, x=truth("n"), y=truth("n")),
     case("logical_or", "operator", lambda x, y: x | y, np.logical_or, x=truth("n"), y=truth("n")),
     case("logical_xor", "operator", lambda x: True ^ x, np.logical_not, x=truth("n")),
-    case("multiply", "silu", a.silu, lambda x: x / (1 + np.exp(-x)), x=real("n", 3)),
-    case("where", "elu", a.elu, lambda x: np.where(x > 0, x, np.expm1(x)), x=real("n", 3, draw=off_zero)),
-    case("where", "leaky", a.leaky_relu, lambda x: np.maximum(x, x / 100), x=real("n", 3, draw=off_zero)),
-    case("tanh", "gelu", a.gelu, _gelu, x=real("n", 3)),
-    case(
-        "minimum",
-        "clip",
-        lambda x: clip(x, -0.5, 1.0),
-        lambda x: np.clip(x, -0.5, 1),
-        x=real("n", 3, draw=spaced(0.125)),
-    ),
 ]
 
 BAD_CASES = [
