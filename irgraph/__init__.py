@@ -1,6 +1,6 @@
 """irgraph: models as static graphs, built in Python before they run."""
 
-from . import errors, init, losses, onnx, optim, view
+from . import errors, init, linalg, losses, onnx, optim, view
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
@@ -158,6 +158,7 @@ __all__ = [
     "leaky_relu",
     "less",
     "less_equal",
+    "linalg",
     "log",
     "log1p",
     "log2",

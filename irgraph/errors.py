@@ -38,6 +38,10 @@ class NonFiniteError(IrgraphError, FloatingPointError):
     """A value is NaN or infinite where `check=True` forbids it."""
 
 
+class NumericalError(IrgraphError, ArithmeticError):
+    """What was fed has no result: a singular matrix to be inverted, one that is not positive definite."""
+
+
 class ExportError(IrgraphError, ValueError):
     """A graph has no form in the exchange format asked for."""
 

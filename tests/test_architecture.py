@@ -38,7 +38,7 @@ LAYERS: list[set[str]] = [
     },
     {"value", "op", "local_jacobian", "onnx_writer"},
     {"graph", "printing", "parsing", "verify"},
-    {"ops"},
+    {"ops", "linalg"},
     {"state", "rewrite", "autodiff"},
     {"control_flow"},
     {"compiler", "executor", "feeds", "function", "comparing"},

@@ -17,6 +17,7 @@ from . import (  # noqa: F401  # enter their kernels into the table
     floats,
     indexed,
     pooling,
+    linear_algebra,
     scattered,
     sorting,
 )
