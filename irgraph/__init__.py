@@ -32,6 +32,7 @@ from .ops.constants import arange, constant, full, ones, zeros
 from .ops.conv import conv, conv_transpose
 from .ops.cumulative import cumsum
 from .ops.division import floor_divide, mod
+from .ops.einsum import einsum
 from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
 from .ops.error_function import erf, erfc
 from .ops.exponentials import exp2, log2, log10, log_sigmoid, logaddexp, softplus, xlogy
@@ -123,6 +124,7 @@ __all__ = [
     "divide",
     "draw",
     "dropout",
+    "einsum",
     "elu",
     "equal",
     "erf",

@@ -6,6 +6,7 @@
 """
 
 from .ops.determinants import det, lstsq, pinv, slogdet
+from .ops.einsum import matrix_power, multi_dot
 from .ops.factorizations import cholesky, eigh, eigvalsh, qr, svd
 from .ops.linear_solve import inv, solve, triangular_solve
 
@@ -16,6 +17,8 @@ __all__ = [
     "eigvalsh",
     "inv",
     "lstsq",
+    "matrix_power",
+    "multi_dot",
     "pinv",
     "qr",
     "slogdet",

@@ -28,6 +28,7 @@ LAYERS: list[set[str]] = [
         "errors",
         "origin",
         "collector",
+        "contraction_order",
         "polynomial",
         "dims",
         "types",

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import irgraph as ig
-from irgraph.autodiff.contract import contract
 from irgraph.autodiff.emit import apply, total
 from irgraph.dims import bind
 from irgraph.local_jacobian import (
@@ -28,6 +27,7 @@ from irgraph.local_jacobian import (
     compose,
     term,
 )
+from irgraph.ops.contract import contract
 from irgraph.ops.cumulative import Cumsum
 from irgraph.types import float64
 

@@ -16,8 +16,8 @@ from . import (  # noqa: F401  # enter their kernels into the table
     conv,
     floats,
     indexed,
-    pooling,
     linear_algebra,
+    pooling,
     scattered,
     sorting,
 )

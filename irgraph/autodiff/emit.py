@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from ..dims import Size
 from ..local_jacobian import Coefficient, Dense, Labels, Term, Terms, labels
 from ..ops.arithmetic import Add, Negative, Subtract
+from ..ops.arrange import scaled, times, weighted
 from ..ops.comparison import Where
 from ..ops.constants import splat
+from ..ops.contract import contract, volume
 from ..ops.slicing import Concatenate, Pad
 from ..types import bool_
 from ..value import Value
-from .arrange import scaled, times, weighted
-from .contract import contract, volume
 
 Part = tuple[int, Value]  # a sign and a value
 

@@ -13,6 +13,7 @@ from ..case import BadCase, Case
 from . import (
     arithmetic,
     choice,
+    contractions,
     convolution,
     indexing,
     logic,
@@ -40,6 +41,7 @@ _FAMILIES = (
     ordering,
     convolution,
     pooling,
+    contractions,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from ..dims import Shape, Size, product
 from ..local_jacobian import Coefficient, Label
-from ..ops.arithmetic import Multiply
-from ..ops.comparison import Where
-from ..ops.constants import Full, scaled_unit, splat
-from ..ops.reduce import Sum
-from ..ops.shape import BroadcastTo, Reshape, Transpose
 from ..types import DType, TensorType, bool_, broadcast_shapes
 from ..value import Value
+from .arithmetic import Multiply
+from .comparison import Where
+from .constants import Full, scaled_unit, splat
+from .reduce import Sum
+from .shape import BroadcastTo, Reshape, Transpose
 
 
 def times(a: Value, b: Value) -> Value:

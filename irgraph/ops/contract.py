@@ -1,4 +1,4 @@
-"""Contracting a small network of labelled factors into plain nodes.
+"""Contracting a small network of labelled factors into plain nodes: derivatives and einsum are written by it.
 
 This is the one hard room. The rules, in order of preference:
 
@@ -19,14 +19,14 @@ from collections.abc import Iterable, Sequence
 
 from ..dims import estimate, product
 from ..local_jacobian import Dense, Factor, Label, Labels, Link, Map, Pick, Ravel, Slice
-from ..ops import slicing
-from ..ops.comparison import equal
-from ..ops.constants import Full, arange
-from ..ops.indexing import Gather, ScatterAdd
-from ..ops.matmul import Matmul
 from ..types import DType, TensorType, bool_
 from ..value import Value
+from . import slicing
 from .arrange import arranged, as_number, grouped, permuted, repeated, reshaped, summed, thin, times
+from .comparison import equal
+from .constants import Full, arange
+from .indexing import Gather, ScatterAdd
+from .matmul import Matmul
 
 
 def contract(factors: Iterable[Factor], target: Labels, dtype: DType) -> Value:
