@@ -53,6 +53,7 @@ from .ops.slicing import concatenate, pad
 from .ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from .ops.sorting import argsort, median, quantile, searchsorted, sort, topk
 from .ops.sources import input, parameter, state
+from .ops.taps import print_value, tap
 from .ops.trigonometric import (
     arccos,
     arccosh,
@@ -196,6 +197,7 @@ __all__ = [
     "parse",
     "power",
     "prelu",
+    "print_value",
     "put_along_axis",
     "quantile",
     "rad2deg",
@@ -234,6 +236,7 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "tap",
     "to_networkx",
     "topk",
     "transpose",

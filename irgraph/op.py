@@ -66,6 +66,7 @@ class Op:
     source: ClassVar[Literal["input", "state"] | None] = None  # a feed or a state variable, not computed
     view_only: ClassVar[bool] = False  # `view` always has an answer, so that nothing is ever computed
     checks: ClassVar[bool] = False  # may fail at run time on what it is fed
+    effect: ClassVar[bool] = False  # does more than compute: never merged with an equal one, nor folded
     onnx_type: ClassVar[str | None] = None  # the ONNX op with the same inputs and no attributes
     no_onnx: ClassVar[str | None] = None  # why there is no ONNX form
 

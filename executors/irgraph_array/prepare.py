@@ -20,6 +20,7 @@ from . import (  # noqa: F401  # enter their kernels into the table
     pooling,
     scattered,
     sorting,
+    taps,
 )
 from .table import KERNELS, Array, Call, Context, assign
 

@@ -45,7 +45,9 @@ def fold(graph: Graph, evaluate: Evaluate) -> Graph:
 
 
 def _is_known(node: Node, known: set[Node]) -> bool:
-    if node.op.source or any(names_of(v.shape) or int(v.type.size) > LARGEST for v in node.outputs):  # type: ignore[arg-type]
+    if node.op.source or node.op.effect:
+        return False
+    if any(names_of(v.shape) or int(v.type.size) > LARGEST for v in node.outputs):  # type: ignore[arg-type]
         return False
     if node.inputs:
         return all(value.node in known for value in node.inputs) and not _has_named_attribute(node.op)

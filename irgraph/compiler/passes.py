@@ -53,6 +53,8 @@ def dedupe(graph: Graph) -> Graph:
     def visit(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
         if node.op.source:
             return node.outputs
+        if node.op.effect:
+            return keep(node, inputs)
         if node.op.commutes:
             first = table.get((node.op, inputs[::-1]))
             if first is not None:

@@ -60,7 +60,7 @@ def schedule(graph: Graph, is_infallible: Callable[[Op], bool]) -> Schedule:
 def _constants(nodes: list[Node]) -> set[Node]:
     fixed: set[Node] = set()
     for node in nodes:
-        if all(value.node in fixed for value in node.inputs):
+        if not node.op.effect and all(value.node in fixed for value in node.inputs):
             fixed.add(node)
     return fixed
 

@@ -25,6 +25,7 @@ from . import (
     scalar,
     shapes,
     sources,
+    taps,
 )
 
 _FAMILIES = (
@@ -42,6 +43,7 @@ _FAMILIES = (
     convolution,
     pooling,
     contractions,
+    taps,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)
