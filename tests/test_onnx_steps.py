@@ -159,7 +159,12 @@ def test_state_is_an_input_with_a_default_and_an_output() -> None:
         np.testing.assert_array_equal(defaults[name], step.state[name], strict=True)
     assert {p.key for p in model.metadata_props} == {"irgraph.state", "task"}
     for node in graph.node:
-        (origin,) = node.metadata_props
+        origin, *phase = node.metadata_props
+        assert [(p.key, p.value) for p in phase] in (
+            [],
+            [("irgraph.phase", "backward")],
+            [("irgraph.phase", "update")],
+        )
         assert (origin.key, origin.value.partition(":")[0]) == ("irgraph.origin", "test_onnx_steps.py")
 
 

@@ -15,6 +15,7 @@ from .. import __version__
 from ..errors import IrgraphError
 from . import demo as demos
 from . import doctor as doctors
+from . import render as renders
 
 app = typer.Typer(name="irgraph", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -97,6 +98,33 @@ def conformance(
         report.to_json(json)
     if not report.passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def render(
+    target: Annotated[str, typer.Argument(help="MODEL.onnx, FILE.py:NAME or MODULE:NAME.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The .svg, .png, .pdf, .dot or .gv file; by default an .svg named after it."
+        ),
+    ] = None,
+    depth: Annotated[
+        str, typer.Option(help='Collapse layers to so many parts of their paths; "all" shows every node.')
+    ] = "auto",
+    direction: Annotated[str, typer.Option(help='"down" or "right".')] = "down",
+    title: Annotated[str, typer.Option(help="Written below.")] = "",
+    shapes: Annotated[bool, typer.Option(help="Label arrows with shapes.")] = True,
+    legend: Annotated[bool, typer.Option(help="Explain the colours.")] = True,
+    updates: Annotated[bool, typer.Option("--updates", help="Show the optimizer's arithmetic.")] = False,
+    constants: Annotated[bool, typer.Option("--constants", help="Show constants as boxes.")] = False,
+    parameters: Annotated[bool, typer.Option("--parameters", help="Show parameters as boxes.")] = False,
+) -> None:
+    """Draw an ONNX file, or a graph, function or value that a Python file or module defines."""
+    options = {"direction": direction, "title": title, "shapes": shapes, "legend": legend}
+    graph_only = {"updates": updates, "constants": constants, "parameters": parameters}
+    path = renders.render(target, out, depth, options, graph_only)
+    console().print(f"wrote {path}", soft_wrap=True)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
     to_model   a compiled function, a graph or values as a `ModelProto` of plain `ai.onnx` ops
     save       the same into a file, checked and replayed in ONNX Runtime first
+    draw       a picture of any model
     replay     a model as a function, run by ONNX Runtime
 
 Read it in the order `exporting` (what is asked for and refused), `preparing` (what of a graph is written),
@@ -15,15 +16,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .drawing import draw
     from .exporting import to_model
     from .replaying import Replay, replay
     from .saving import Report, save
 
-__all__ = ["Replay", "Report", "replay", "save", "to_model"]
+__all__ = ["Replay", "Report", "draw", "replay", "save", "to_model"]
 
 _ROOMS = {
     "Replay": "replaying",
     "Report": "saving",
+    "draw": "drawing",
     "replay": "replaying",
     "save": "saving",
     "to_model": "exporting",

@@ -16,6 +16,7 @@ from .schema import tensor_type
 from .writer import Record, Writer
 
 ORIGIN = "irgraph.origin"  # the key of a node's metadata under which its line is kept
+PHASE = "irgraph.phase"  # and what it is for, unless that is a result: backward, tangent, update
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def _node(record: Record, names: Mapping[str, str]) -> onnx.NodeProto:
     )
     file = record.origin.file.replace("\\", "/").rpartition("/")[2]
     node.metadata_props.add(key=ORIGIN, value=f"{file}:{record.origin.line}")
+    if record.origin.phase != "forward":
+        node.metadata_props.add(key=PHASE, value=record.origin.phase)
     return node
 
 

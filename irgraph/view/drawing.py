@@ -19,6 +19,7 @@ from .program import lay_out, to_svg
 from .sketch import Sketch
 from .sketching import sketch
 
+Depth = int | Literal["auto", "all"]
 Drawable = Function | Graph | Tree
 LARGEST = 80  # boxes: a larger picture is collapsed by itself
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv")
@@ -69,7 +70,7 @@ def draw(
     what: Drawable,
     path: str | PathLike[str] | None = None,
     *,
-    depth: int | Literal["auto", "all"] = "auto",
+    depth: Depth = "auto",
     direction: Direction = "down",
     updates: bool = False,
     constants: bool = False,
@@ -97,20 +98,44 @@ def draw(
     >>> "cluster_encoder" in picture.dot
     True
     """
+    whole = sketch(graph_of(what), constants, parameters)
+    return picture(
+        whole,
+        path,
+        depth=depth,
+        direction=direction,
+        updates=updates,
+        shapes=shapes,
+        legend=legend,
+        title=title,
+    )
+
+
+def picture(
+    whole: Sketch,
+    path: str | PathLike[str] | None = None,
+    *,
+    depth: Depth = "auto",
+    direction: Direction = "down",
+    updates: bool = False,
+    shapes: bool = True,
+    legend: bool = True,
+    title: str = "",
+) -> Picture:
+    """The picture of a sketch, whatever it is a sketch of; the options are those of `draw`."""
     if depth not in ("auto", "all") and (isinstance(depth, (str, bool)) or depth < 0):
         raise IrgraphError(explain(f"depth={depth!r}", 'a number of at least 0, "auto" or "all"', here()))
     if direction not in get_args(Direction):
         raise IrgraphError(explain(f"direction={direction!r}", '"down" or "right"', here()))
-    whole = sketch(graph_of(what), constants, parameters)
     shown = whole if updates else whole.collapsed(whole.depth, only=["update"])
     if isinstance(depth, int):
         shown = whole.collapsed(depth)
     elif depth == "auto" and len(shown.boxes) > LARGEST:
         shown = _small(whole)
-    picture = Picture(to_dot(Sketch(shown.boxes, shown.wires, title), direction, shapes, legend))
+    made = Picture(to_dot(Sketch(shown.boxes, shown.wires, title), direction, shapes, legend))
     if path is not None:
-        picture.save(path)
-    return picture
+        made.save(path)
+    return made
 
 
 def _small(whole: Sketch) -> Sketch:
