@@ -17,10 +17,13 @@ BLOCKS = [1, 500, 2_000, 10_000, 1 << 20]  # bytes: from one position to all ima
 
 @pytest.mark.parametrize("nbytes", BLOCKS)
 @pytest.mark.parametrize("groups", [1, 2])
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, nbytes: int, groups: int) -> None:
+@pytest.mark.parametrize("filters", [6, 12])  # the input gradient of many is spread, of few gathered
+def test_blocks_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, nbytes: int, groups: int, filters: int
+) -> None:
     monkeypatch.setattr(columns, "COLUMN_BYTES", nbytes)
     rng = np.random.default_rng(0)
-    x, w = rng.standard_normal((3, 4, 6, 7, 6)), rng.standard_normal((6, 4 // groups, 3, 2, 2))
+    x, w = rng.standard_normal((3, 4, 6, 7, 6)), rng.standard_normal((filters, 4 // groups, 3, 2, 2))
     pads, stride, dilation = ((1, 2), (0, 1), (1, 0)), (2, 1, 2), (1, 2, 1)
     xs, ws = ig.input("x", x.shape, "float64"), ig.input("w", w.shape, "float64")
     y = ig.conv(xs, ws, stride=stride, padding=pads, dilation=dilation, groups=groups)

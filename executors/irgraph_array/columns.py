@@ -9,13 +9,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .table import Array, Call, assign
 
 COLUMN_BYTES = 1 << 20
 """About so many bytes of columns at a time: from 0.3 to 3 MB all do, on a core with 0.5 MB of L2."""
+
+SHORT_ROW = 32
+"""Rows of fewer outputs are copied with the images of a block innermost: a run is a row of all of them."""
 
 Range = tuple[int, int]
 
@@ -30,6 +34,20 @@ class Geometry:
     lows: tuple[int, ...]
     counts: tuple[int, ...]  # outputs along each axis
 
+    def extent(self, axis: int, outputs: int) -> int:
+        """How many inputs lie under so many outputs."""
+        return (outputs - 1) * self.strides[axis] + (self.kernel[axis] - 1) * self.dilations[axis] + 1
+
+    def met(self, axis: int, tap: int, size: int) -> tuple[slice, slice] | None:
+        """The outputs for which a tap meets an input, and these inputs; None where there is none."""
+        stride, offset = self.strides[axis], tap * self.dilations[axis] - self.lows[axis]
+        first = max(-(offset // stride), 0)
+        last = min((size - 1 - offset) // stride, self.counts[axis] - 1)
+        if last < first:
+            return None
+        start = offset + first * stride
+        return slice(first, last + 1), slice(start, start + (last - first) * stride + 1, stride)
+
     @property
     def is_pointwise(self) -> bool:
         """Whether each output sees the one input at its own place."""
@@ -38,94 +56,118 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Block:
-    """Some images and, along each axis of space, some outputs; and the calls that gather their columns."""
+    """Some images and, along each axis of space, some outputs."""
 
-    images: slice
-    space: tuple[slice, ...]
-    columns: Array  # (channels * kernel, outputs of all images)
-    calls: list[Call]
+    images: Range
+    space: tuple[Range, ...]
+    images_last: bool
+
+    def matrix(self, results: Array) -> Array:
+        """The block's part of results (N, O, …), with O first and the rest in the order of columns."""
+        part = results[(slice(*self.images), slice(None), *(slice(*each) for each in self.space))]
+        order = range(2, part.ndim)
+        return part.transpose((1, *order, 0) if self.images_last else (1, 0, *order))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The number of images and of outputs along each axis, in the order of columns."""
+        images, *space = (end - first for first, end in (self.images, *self.space))
+        return (*space, images) if self.images_last else (images, *space)
 
 
-@dataclass
+class Blocks:
+    """How the outputs of images fall into blocks whose columns have so many rows."""
+
+    def __init__(self, rows: int, images: int, counts: tuple[int, ...], itemsize: int) -> None:
+        self.rows, self.images, self.counts = rows, images, counts
+        self.batch, self.block = _block_shape(rows, images, counts, max(COLUMN_BYTES // itemsize, 1))
+        self.images_last = self.batch > 1 and counts[-1] < SHORT_ROW
+
+    @property
+    def positions(self) -> int:
+        """The most outputs of a block."""
+        return self.batch * math.prod(self.block)
+
+    def __iter__(self) -> Iterator[Block]:
+        """The blocks in order."""
+        starts = [range(0, count, size) for count, size in zip(self.counts, self.block, strict=True)]
+        for first, *corner in itertools.product(range(0, self.images, self.batch), *starts):
+            end = min(first + self.batch, self.images)
+            ends = map(min, map(int.__add__, corner, self.block), self.counts)
+            yield Block((first, end), tuple(zip(corner, ends, strict=True)), self.images_last)
+
+
 class Columns:
     """The columns of all windows over images of shape (N, C, …)."""
 
-    xp: Any
-    x: Array
-    geometry: Geometry
-    _fill: object = field(default=None, init=False)
+    def __init__(self, xp: Any, x: Array, geometry: Geometry) -> None:
+        self.xp, self.x, self.geometry = xp, x, geometry
+        images, channels = x.shape[:2]
+        rows = channels * math.prod(geometry.kernel)
+        self.blocks = Blocks(rows, images, geometry.counts, x.dtype.itemsize)
+        self._columns = xp.empty(rows * self.blocks.positions, x.dtype)
+        extent = math.prod(map(geometry.extent, range(len(geometry.kernel)), self.blocks.block))
+        self._padded = xp.empty(self.blocks.batch * channels * extent, x.dtype)
+        self._fill: object = None
 
-    def __post_init__(self) -> None:
-        g, (images, channels) = self.geometry, self.x.shape[:2]
-        self.rows = channels * math.prod(g.kernel)
-        budget = max(COLUMN_BYTES // self.x.dtype.itemsize, 1)
-        self.batch, self.block = _block_shape(self.rows, images, g.counts, budget)
-        count = self.rows * self.batch * math.prod(self.block)
-        self._columns = self.xp.empty(count, self.x.dtype)
-        extent = math.prod(map(self._extent, range(len(g.kernel)), self.block))
-        self._padded = self.xp.empty(self.batch * channels * extent, self.x.dtype)
+    def __iter__(self) -> Iterator[tuple[Block, Array, list[Call]]]:
+        """The blocks in order, each with its columns (channels * kernel, outputs) and the calls that gather
+        them. All lie in one place, so each must be used before the next."""
+        for block in self.blocks:
+            yield block, *self._gather(block)
 
-    def __iter__(self) -> Iterator[Block]:
-        """The blocks in order. Their columns lie in one place, so each must be used before the next."""
-        images = range(0, self.x.shape[0], self.batch)
-        starts = [range(0, count, size) for count, size in zip(self.geometry.counts, self.block, strict=True)]
-        for first, *corner in itertools.product(images, *starts):
-            end = min(first + self.batch, self.x.shape[0])
-            ends = map(min, map(int.__add__, corner, self.block), self.geometry.counts)
-            yield self._gather((first, end), list(zip(corner, ends, strict=True)))
-
-    def _extent(self, axis: int, outputs: int) -> int:
-        """How many inputs lie under so many outputs."""
-        g = self.geometry
-        return (outputs - 1) * g.strides[axis] + (g.kernel[axis] - 1) * g.dilations[axis] + 1
-
-    def _gather(self, images: Range, space: Sequence[Range]) -> Block:
-        part = self.x[slice(*images)]
+    def _gather(self, block: Block) -> tuple[Array, list[Call]]:
+        part = self.x[slice(*block.images)]
         inputs = []
-        for axis, (first, end) in enumerate(space):
+        for axis, (first, end) in enumerate(block.space):
             start = first * self.geometry.strides[axis] - self.geometry.lows[axis]
-            inputs.append((start, start + self._extent(axis, end - first)))
+            inputs.append((start, start + self.geometry.extent(axis, end - first)))
         calls: list[Call] = []
         inside = [
             (max(start, 0), min(stop, size))
             for (start, stop), size in zip(inputs, part.shape[2:], strict=True)
         ]
-        if inside == inputs:
+        if inside == inputs and not block.images_last:
             region = part[(..., *(slice(*each) for each in inside))]
         else:
             region = self._pad(part, inputs, inside, calls)
-        shape = [end - first for first, end in space]
-        windows = self._windows(region, shape)
-        columns = self._columns[: math.prod(windows.shape)].reshape(windows.shape)
+        windows = self._windows(region, block)
+        columns = self._columns[: windows.size].reshape(windows.shape)
         calls.append(assign(columns, windows))
-        flat = columns.reshape(self.rows, -1)
-        return Block(slice(*images), tuple(slice(*each) for each in space), flat, calls)
+        return columns.reshape(self.blocks.rows, -1), calls
 
     def _pad(self, part: Array, inputs: Sequence[Range], inside: Sequence[Range], calls: list[Call]) -> Array:
         """The inputs under a block with zeros around them. Zeros are written anew only where the block before
         had them elsewhere."""
-        shape = (*part.shape[:2], *(stop - start for start, stop in inputs))
-        region = self._padded[: math.prod(shape)].reshape(shape)
+        extents = [stop - start for start, stop in inputs]
+        count, channels = part.shape[:2]
+        size = count * channels * math.prod(extents)
+        if self.blocks.images_last:
+            region = self._padded[:size].reshape(channels, *extents, count)
+            region = region.transpose(region.ndim - 1, *range(region.ndim - 1))
+        else:
+            region = self._padded[:size].reshape(count, channels, *extents)
         within = [
             (low - start, max(high - start, low - start))
             for (start, _), (low, high) in zip(inputs, inside, strict=True)
         ]
-        if self._fill != (shape, within):
-            self._fill = (shape, within)
-            calls.append(lambda: region.fill(0))
+        if self._fill != (region.shape, within):
+            self._fill = (region.shape, within)
+            if inside != inputs:
+                calls.append(partial(self._padded[:size].fill, 0))
         if all(high > low for low, high in inside):
             source = part[(..., *(slice(*each) for each in inside))]
             calls.append(assign(region[(..., *(slice(*each) for each in within))], source))
         return region
 
-    def _windows(self, region: Array, outputs: Sequence[int]) -> Array:
-        """A view of shape (C, *kernel, images, *outputs)."""
+    def _windows(self, region: Array, block: Block) -> Array:
+        """A view of shape (C, *kernel, images, *outputs), or with the images last."""
         g, steps = self.geometry, region.strides
-        shape = (region.shape[1], *g.kernel, region.shape[0], *outputs)
         inner = [stride * d for stride, d in zip(steps[2:], g.dilations, strict=True)]
         outer = [stride * s for stride, s in zip(steps[2:], g.strides, strict=True)]
-        strides = (steps[1], *inner, steps[0], *outer)
-        view: Array = self.xp.lib.stride_tricks.as_strided(region, shape, strides)
+        ends = (*outer, steps[0]) if block.images_last else (steps[0], *outer)
+        shape = (region.shape[1], *g.kernel, *block.counts)
+        view: Array = self.xp.lib.stride_tricks.as_strided(region, shape, (steps[1], *inner, *ends))
         return view
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from irgraph.dims import bind
 from irgraph.ops.conv import Conv, ConvFilterGradient, ConvInputGradient
 from irgraph.ops.windows import Windows
 
-from .columns import Block, Columns, Geometry
+from .columns import Block, Blocks, Columns, Geometry
 from .table import Array, Call, Context, assign, kernel
 
 
@@ -27,21 +29,103 @@ def _conv(context: Context, op: Conv, inputs: Sequence[Array], outputs: Sequence
 def _input_gradient(
     context: Context, op: ConvInputGradient, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> Iterable[Call]:
+    """Products that are spread over the windows, or a convolution of `g`: whichever moves fewer elements."""
+    (g, w), (out,) = inputs, outputs
+    geometry = _geometry(op.windows, context, g.shape[2:])
+    filters = w.reshape(op.groups, w.shape[0] // op.groups, *w.shape[1:])
+    spread = 1.5 * out.shape[1] * math.prod(g.shape[2:])  # adding takes longer than copying
+    gathered = g.shape[1] * math.prod(out.shape[2:]) / math.prod(geometry.strides)
+    if not (out.size and g.size):
+        yield partial(out.fill, 0)
+    elif spread < gathered:
+        yield from _spread(context, g, filters, out, geometry)
+    else:
+        yield from _by_residues(context, g, filters, out, geometry)
+
+
+def _spread(context: Context, g: Array, filters: Array, out: Array, geometry: Geometry) -> Iterator[Call]:
+    """A product gives the columns of a block, and each tap of the kernel is added where it belongs."""
+    xp, channels, space = context.xp, out.shape[1], (slice(None),) * 2
+    blocks = Blocks(channels * math.prod(geometry.kernel), len(g), g.shape[2:], g.dtype.itemsize)
+    columns = xp.empty(blocks.rows * blocks.positions, g.dtype)
+    scratch = xp.empty(g.shape[1] * blocks.positions, g.dtype)
+    matrices = filters.reshape(len(filters), filters.shape[1], -1).swapaxes(1, 2)
+    extents = [geometry.extent(axis, count) for axis, count in enumerate(geometry.counts)]
+    whole = xp.empty((channels, *extents, blocks.batch) if blocks.images_last else 0, g.dtype)
+    yield from () if blocks.images_last else (partial(out.fill, 0),)
+    for block in blocks:
+        right, calls = _matrix(block.matrix(g), scratch)
+        yield from calls
+        flat = columns[: blocks.rows * right.shape[1]]
+        left = flat.reshape(len(filters), -1, right.shape[1])
+        yield _product(context, matrices, right.reshape(len(filters), -1, right.shape[1]), left)
+        parts = flat.reshape(channels, *geometry.kernel, *block.counts)
+        if blocks.images_last:
+            yield from _spread_images(xp, parts, whole[..., : block.counts[-1]], geometry, block, out)
+            continue
+        image = out[slice(*block.images)].swapaxes(0, 1)
+        for tap in itertools.product(*map(range, geometry.kernel)):
+            ranges = [_within(geometry, axis, k, block, out) for axis, k in enumerate(tap)]
+            known = [pair for pair in ranges if pair is not None]
+            if len(known) == len(ranges):
+                part = image[(*space, *(inside for _, inside in known))]
+                source = parts[(slice(None), *tap, slice(None), *(there for there, _ in known))]
+                yield partial(xp.add, part, source, part)
+
+
+def _spread_images(
+    xp: Any, parts: Array, whole: Array, geometry: Geometry, block: Block, out: Array
+) -> Iterator[Call]:
+    """Whole images, innermost, are added up in a scratch with its padding and then moved."""
+    yield assign(whole, 0)
+    for tap in itertools.product(*map(range, geometry.kernel)):
+        axes = zip(tap, geometry.dilations, geometry.strides, geometry.counts, strict=True)
+        at = [slice(k * d, k * d + (count - 1) * s + 1, s) for k, d, s, count in axes]
+        part = whole[(slice(None), *at)]
+        yield partial(xp.add, part, parts[(slice(None), *tap)], part)
+    moved = whole.transpose(whole.ndim - 1, *range(whole.ndim - 1))
+    image = out[slice(*block.images)]
+    sizes = zip(geometry.lows, whole.shape[1:-1], out.shape[2:], strict=True)
+    ends = [(max(low, 0), min(low + size, extent), max(-low, 0)) for low, extent, size in sizes]
+    inside = [slice(start, stop) for start, stop, _ in ends]
+    there = [slice(first, first + max(stop - start, 0)) for start, stop, first in ends]
+    if any(part.stop - part.start < size for part, size in zip(there, out.shape[2:], strict=True)):
+        yield assign(image, 0)
+    if all(stop > start for start, stop, _ in ends):
+        yield assign(image[(..., *there)], moved[(..., *inside)])
+
+
+def _within(geometry: Geometry, axis: int, tap: int, block: Block, out: Array) -> tuple[slice, slice] | None:
+    """The outputs of a block, counted from its first, for which a tap meets an input; and these inputs."""
+    first, end = block.space[axis]
+    low = geometry.lows[axis] - first * geometry.strides[axis]
+    lows = (*geometry.lows[:axis], low, *geometry.lows[axis + 1 :])
+    counts = (*geometry.counts[:axis], end - first, *geometry.counts[axis + 1 :])
+    return replace(geometry, lows=lows, counts=counts).met(axis, tap, out.shape[2 + axis])
+
+
+def _matrix(part: Array, scratch: Array) -> tuple[Array, list[Call]]:
+    """A part of an image as a matrix: a view where it can be, else a copy."""
+    flat = part.reshape(len(part), -1)
+    if _shares(flat, part):
+        return flat, []
+    flat = scratch[: part.size].reshape(part.shape)
+    return flat.reshape(len(part), -1), [assign(flat, part)]
+
+
+def _by_residues(context: Context, g: Array, filters: Array, out: Array, windows: Geometry) -> Iterator[Call]:
     """One convolution of `g` with stride 1 for each residue of the positions modulo the stride.
 
     Position `p` sees the results `(p + low - k·dilation) / stride`, for the taps `k` where that is whole.
     With `p = residue + stride·q` these are the same taps for all `q`, in steps of 1 in `q`.
     """
-    (g, w), (out,) = inputs, outputs
-    windows = _geometry(op.windows, context, g.shape[2:])
-    by_group = w.reshape(op.groups, w.shape[0] // op.groups, *w.shape[1:])
-    flipped = by_group.swapaxes(1, 2)  # (groups, C/groups, O/groups, *kernel)
+    flipped = filters.swapaxes(1, 2)  # (groups, C/groups, O/groups, *kernel)
     for residues in itertools.product(*map(range, windows.strides)):
         part = out[(..., *map(slice, residues, itertools.repeat(None), windows.strides))]
         axes = [_taps(windows, axis, residue) for axis, residue in enumerate(residues)]
         if not part.size:
             continue
-        if any(not taps for taps, _, _ in axes) or not g.size:
+        if any(not taps for taps, _, _ in axes):
             yield assign(part, 0)
             continue
         taps, lows, dilations = zip(*axes, strict=True)
@@ -84,11 +168,14 @@ def _correlate(context: Context, x: Array, filters: Array, out: Array, geometry:
             yield partial(context.xp.matmul, matrices, flat, result)
             return
     columns = Columns(context.xp, x, geometry)
-    scratch = _Results(context, columns, out)
-    for block in columns:
-        yield from block.calls
-        gathered = block.columns.reshape(groups, -1, block.columns.shape[-1])
-        result, store = scratch.of(block, groups)
+    scratch = context.xp.empty(out.shape[1] * columns.blocks.positions, out.dtype)
+    for block, gathered, calls in columns:
+        yield from calls
+        gathered = gathered.reshape(groups, -1, gathered.shape[1])
+        target = block.matrix(out)
+        result, store = _matrix(target, scratch)
+        result = result.reshape(groups, -1, result.shape[1])
+        store = [assign(target, result.reshape(target.shape))] if store else []
         yield _product(context, matrices, gathered, result)
         yield from store
 
@@ -113,27 +200,6 @@ def _flat(images: Array, groups: int) -> Array | None:
     return images.reshape(images.shape[0], groups, images.shape[1] // groups, -1)
 
 
-class _Results:
-    """Where products go: straight to the output where a block's part is one matrix, else by a scratch."""
-
-    def __init__(self, context: Context, columns: Columns, out: Array) -> None:
-        self.out = out
-        self.is_direct = columns.batch == 1 and out.flags.c_contiguous
-        if not self.is_direct:
-            size = columns.batch * out.shape[1] * math.prod(columns.block)
-            self.scratch = context.xp.empty(size, out.dtype)
-
-    def of(self, block: Block, groups: int) -> tuple[Array, list[Call]]:
-        """The matrices (groups, rows, positions) to compute, and what brings them to their place."""
-        part = self.out[(block.images, slice(None), *block.space)]
-        rows, positions = part.shape[1] // groups, block.columns.shape[-1]
-        if self.is_direct:
-            return part[0].reshape(groups, rows, positions), []
-        matrices = self.scratch[: part.size].reshape(groups, rows, positions)
-        moved = part.swapaxes(0, 1)
-        return matrices, [assign(moved, matrices.reshape(moved.shape))]
-
-
 @kernel(ConvFilterGradient)
 def _filter_gradient(
     context: Context, op: ConvFilterGradient, inputs: Sequence[Array], outputs: Sequence[Array]
@@ -149,15 +215,12 @@ def _filter_gradient(
     columns = Columns(context.xp, x, geometry)
     total = out.reshape(op.groups, out.shape[0] // op.groups, -1)
     part = context.xp.empty(total.shape, out.dtype)
-    size = columns.batch * g.shape[1] * math.prod(columns.block)
-    scratch = context.xp.empty(size, g.dtype)
-    for number, block in enumerate(columns):
-        yield from block.calls
-        gathered = block.columns.reshape(op.groups, -1, block.columns.shape[-1]).swapaxes(1, 2)
-        moved = g[(block.images, slice(None), *block.space)].swapaxes(0, 1)
-        matrices = scratch[: moved.size].reshape(moved.shape)
-        yield assign(matrices, moved)
-        matrices = matrices.reshape(op.groups, -1, block.columns.shape[-1])
-        yield _product(context, matrices, gathered, part if number else total)
+    scratch = context.xp.empty(g.shape[1] * columns.blocks.positions, g.dtype)
+    for number, (block, gathered, calls) in enumerate(columns):
+        yield from calls
+        left, calls = _matrix(block.matrix(g), scratch)
+        yield from calls
+        left, right = (array.reshape(op.groups, -1, array.shape[1]) for array in (left, gathered))
+        yield _product(context, left, right.swapaxes(1, 2), part if number else total)
         if number:
             yield partial(context.xp.add, total, part, total)

@@ -25,17 +25,6 @@ def geometry_of(windows: Windows, context: Context, counts: tuple[int, ...]) -> 
     return Geometry(windows.kernel, windows.strides, windows.dilations, lows, counts)
 
 
-def tap_range(geometry: Geometry, axis: int, tap: int, size: int) -> tuple[slice, slice] | None:
-    """The outputs for which a tap meets an input, and these inputs; None where there is none."""
-    stride, offset = geometry.strides[axis], tap * geometry.dilations[axis] - geometry.lows[axis]
-    first = max(-(offset // stride), 0)
-    last = min((size - 1 - offset) // stride, geometry.counts[axis] - 1)
-    if last < first:
-        return None
-    start = offset + first * stride
-    return slice(first, last + 1), slice(start, start + (last - first) * stride + 1, stride)
-
-
 def _blocks(images: Array, *others: Array) -> Iterator[tuple[Array, ...]]:
     """Parts of some arrays along their first axis, in step."""
     per_image = max(images[:1].size * images.dtype.itemsize, 1)
@@ -97,7 +86,7 @@ def _pool_axis(
 ) -> Iterator[Call]:
     function = getattr(context.xp, ufunc)
     count, lead = geometry.counts[axis], (slice(None),) * (2 + axis)
-    found = [tap_range(geometry, axis, tap, x.shape[2 + axis]) for tap in range(geometry.kernel[axis])]
+    found = [geometry.met(axis, tap, x.shape[2 + axis]) for tap in range(geometry.kernel[axis])]
     taps = sorted(filter(None, found), key=lambda pair: pair[0].start - pair[0].stop)  # the longest first
     whole = [inputs for outputs, inputs in taps if outputs.stop - outputs.start == count]
     if len(whole) > 1:
@@ -124,7 +113,7 @@ class _Hits:
         taken, hit = (array[: len(x)] for array in self.scratch)
         first = True
         for tap in itertools.product(*map(range, self.geometry.kernel)):
-            ranges = [tap_range(self.geometry, axis, k, x.shape[2 + axis]) for axis, k in enumerate(tap)]
+            ranges = [self.geometry.met(axis, k, x.shape[2 + axis]) for axis, k in enumerate(tap)]
             known = [pair for pair in ranges if pair is not None]
             if len(known) < len(ranges):
                 continue
