@@ -46,6 +46,7 @@ from .ops.powers import cbrt, power, reciprocal, rsqrt, square
 from .ops.random import dropout, random_normal, random_uniform
 from .ops.rectifiers import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
 from .ops.reduce import argmax, argmin, max, mean, min, sum
+from .ops.resize import depth_to_space, pixel_shuffle, resize, space_to_depth
 from .ops.rounding import abs, ceil, floor, round, sign, trunc
 from .ops.scatter import put_along_axis, scatter, scatter_nd
 from .ops.shape import broadcast_to, expand_dims, reshape, transpose
@@ -122,6 +123,7 @@ __all__ = [
     "cosh",
     "cumsum",
     "deg2rad",
+    "depth_to_space",
     "divide",
     "draw",
     "dropout",
@@ -195,6 +197,7 @@ __all__ = [
     "pad",
     "parameter",
     "parse",
+    "pixel_shuffle",
     "power",
     "prelu",
     "print_value",
@@ -207,6 +210,7 @@ __all__ = [
     "relu",
     "relu6",
     "reshape",
+    "resize",
     "round",
     "rsqrt",
     "scatter",
@@ -226,6 +230,7 @@ __all__ = [
     "softplus",
     "softsign",
     "sort",
+    "space_to_depth",
     "sqrt",
     "square",
     "state",

@@ -22,6 +22,7 @@ from . import (
     pooling,
     positions,
     reductions,
+    resizing,
     scalar,
     shapes,
     sources,
@@ -44,6 +45,7 @@ _FAMILIES = (
     pooling,
     contractions,
     taps,
+    resizing,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)
