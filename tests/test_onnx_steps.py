@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
+import onnx.reference
 import onnxruntime
 import pytest
 
@@ -181,6 +181,20 @@ def test_any_driver_can_loop() -> None:
     for _ in range(5):
         fed = feeds(random, 6)
         results = dict(zip(names, session.run(None, {**fed, **state}), strict=True))
+        state = {name: results[new] for name, new in pairs.items()}
+        np.testing.assert_allclose(results["loss"], step(**fed)["loss"], atol=1e-5)
+
+
+def test_another_runtime_gives_the_same() -> None:
+    """ONNX's own reference, which knows nothing of defaults."""
+    step = network(OPTIMIZERS["momentum"]())
+    model = to_model(step)
+    evaluator = onnx.reference.ReferenceEvaluator(model)
+    pairs = json.loads(model.metadata_props[0].value)
+    state = {name: step.state[name] for name in pairs}
+    for _ in range(3):
+        fed = feeds(np.random.default_rng(0), 5)
+        results = dict(zip(evaluator.output_names, evaluator.run(None, {**fed, **state}), strict=True))
         state = {name: results[new] for name, new in pairs.items()}
         np.testing.assert_allclose(results["loss"], step(**fed)["loss"], atol=1e-5)
 

@@ -65,7 +65,7 @@ def to_model(
     (['Relu'], 18)
     """
     if opset is not None and opset not in OPSETS:
-        raise ExportError(explain(f"opset {opset}", f"one from {OPSETS[0]} to {OPSETS[-1]}"))
+        raise ExportError(explain(f"opset {opset!r}", f"one from {OPSETS[0]} to {OPSETS[-1]}"))
     if metadata and PAIRING in metadata:
         raise ExportError(
             explain(f"{PAIRING!r} in the metadata", "other keys; this one pairs state", do="Rename it.")

@@ -68,6 +68,8 @@ class Philox(Op):
         """In uint64, which holds the product of two words; exactly the numbers of the kernels."""
         key, step = (write.cast(write.read(value), uint64) for value in node.inputs)
         size = node.outputs[0].type.size
+        if size == 0:
+            return [write.node("Expand", write.constant(0, uint32), write.sizes(self.shape), since=13)]
         blocks = _onnx_blocks(write, key, step, self.stream, (size + 3) // 4)
         words = write.cast(_onnx_shifted(write, blocks, 32 - self.bits), uint32)
         words = write.node("Transpose", words, perm=[1, 0], since=13)
