@@ -203,7 +203,7 @@ class Term:
 def _factor_text(factor: Factor, spell: Callable[[Iterable[Label]], str]) -> str:
     match factor:
         case Dense(value, at):
-            return f"{value.node.op.name}[{spell(at)}]"
+            return f"{value.node.op.label or value.node.op.name}[{spell(at)}]"
         case Slice(part, whole, start, step):
             return f"({spell([whole])}={start}+{step}{spell([part])})"
         case Ravel(left, right):

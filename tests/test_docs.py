@@ -1,6 +1,7 @@
-"""The pages of docs/ are true: their Python blocks run, and print the text block that follows.
+"""The pages of docs/ are true: their Python blocks run, print the text block that follows, and draw the
+pictures of docs/pictures that the pages show.
 
-`python tests/test_docs.py --write` puts the present output into the pages.
+`python tests/test_docs.py --write` puts the present output into the pages, and the pictures in their place.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import contextlib
 import io
 import linecache
 import re
+import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +29,7 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?P<shown>\n```text\n(?P<output>.*?)^```\n)?", re.DOTALL | re.MULTILINE
 )
+PICTURE = re.compile(r"!\[[^\]]*\]\((pictures/[^)]+)\)")
 FILE = "example.py"
 
 
@@ -83,6 +87,9 @@ def test_blocks_print_what_the_page_shows(
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
     assert rewritten(text) == text, f"{page.name} is out of date: python tests/test_docs.py --write"
+    for picture in PICTURE.findall(text):
+        drawn, shown = tmp_path / Path(picture).name, page.parent / picture
+        assert drawn.read_text() == shown.read_text(), f"{picture} is out of date, as {page.name} would be"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -99,6 +106,21 @@ def test_links_and_files_exist(page: Path) -> None:
         assert any(file.endswith(f"/{target}") for file in files), target
 
 
-if __name__ == "__main__" and "--write" in sys.argv:
+def test_every_picture_is_shown() -> None:
+    shown = {picture for page in PAGES for picture in PICTURE.findall(page.read_text(encoding="utf-8"))}
+    assert shown == {f"pictures/{path.name}" for path in (ROOT / "docs" / "pictures").iterdir()}
+
+
+def main() -> None:
+    if sys.argv[1:] != ["--write"]:
+        raise SystemExit("usage: python tests/test_docs.py --write")
     for page in PAGES:
-        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            page.write_text(rewritten(text), encoding="utf-8")
+            for picture in PICTURE.findall(text):
+                shutil.copy(Path(picture).name, page.parent / picture)
+
+
+if __name__ == "__main__":
+    main()
