@@ -248,6 +248,18 @@ def test_a_big_graph_collapses_by_itself() -> None:
     assert re.findall(r"<b>(block/\d)</b>", dot)
 
 
+def test_a_big_graph_without_layers_collapses_by_line() -> None:
+    h = ig.input("x", (4, 4))
+    for n in range(60):
+        h = ig.tanh(h @ ig.parameter(f"w{n}", (4, 4)))
+        h = h * 2.0
+    loss = h.sum()
+    dot = ig.draw(ig.Graph({"loss": loss}, ig.optim.SGD(0.1).minimize(loss))).dot
+    assert dot.count("group=") < 12
+    lines = {int(line) for line in re.findall(r"<b>test_pictures.py:(\d+)</b>", dot)}
+    assert {loss.node.origin.line - 1, loss.node.origin.line - 2} <= lines
+
+
 def test_circles_of_boxes_are_cut_before_the_layout() -> None:
     boxes = [Box(key, "forward", key) for key in "abc"]
     dot = to_dot(Sketch(boxes, [Wire("a", "b"), Wire("b", "c"), Wire("c", "a")]))
@@ -305,6 +317,9 @@ def test_a_layout_program_that_fails_is_quoted(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(program, "find_program", lambda format: str(failing))
     with pytest.raises(IrgraphError, match="no fonts here"):
         _ = ig.draw(ig.input("x")).svg
+    failing.write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(IrgraphError, match=r"for more than 0.1 s; needed a smaller one"):
+        program.to_svg("digraph {}", seconds=0.1)
     monkeypatch.setattr(program, "find_program", lambda format: str(tmp_path / "none"))
     with pytest.raises(IrgraphError, match="does not run"):
         _ = ig.draw(ig.input("x")).svg

@@ -84,9 +84,9 @@ def draw(
     Results are blue and flow down (or to the `right`), gradients red and flow back beside them, updates
     green. What a name says before its last `/` or `.` is a layer: a cluster around its nodes. `depth`
     collapses layers: each one, of which so many parts count, becomes a box; `"all"` shows every node, and
-    `"auto"` collapses what would have more than 80 boxes. `updates` shows an optimizer's arithmetic;
-    `constants` and `parameters` are rows of the boxes that read them unless asked for as boxes. A picture
-    of what was compiled is `draw(function.program.graph)`.
+    `"auto"` collapses what would have more than 80 boxes, and there what lies in no layer by its line.
+    `updates` shows an optimizer's arithmetic; `constants` and `parameters` are rows of the boxes that read
+    them unless asked for as boxes. A picture of what was compiled is `draw(function.program.graph)`.
 
     With a `path` the picture is written there too, as its suffix says. Laying out needs Graphviz's `dot` or
     the extra `view`; DOT text needs neither. Raises IrgraphError for options that do not exist,
@@ -139,12 +139,13 @@ def picture(
 
 
 def _small(whole: Sketch) -> Sketch:
-    """The most detailed of the collapsed ones that is small; else the smallest that keeps layers apart."""
+    """The most detailed of the collapsed ones that is small; else what is in no layer is taken by its
+    line."""
     for depth in range(whole.depth, 0, -1):
         shown = whole.collapsed(depth)
         if len(shown.boxes) <= LARGEST:
             return shown
-    return whole.collapsed(1)
+    return whole.by_place().collapsed(1)
 
 
 def graph_of(what: Drawable) -> Graph:

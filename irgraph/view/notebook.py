@@ -7,17 +7,20 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .drawing import draw
+from .program import to_svg
 from .summary import summary
 
 if TYPE_CHECKING:
     from ..function import Function
     from ..graph import Graph
 
+PATIENCE = 20.0  # seconds for a layout
+
 
 def as_svg(graph: Graph | Function) -> str | None:
     """The picture, or None."""
     with suppress(Exception):  # a notebook shows the next best form then
-        return draw(graph).svg
+        return to_svg(draw(graph).dot, PATIENCE)
     return None
 
 

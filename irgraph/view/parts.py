@@ -121,9 +121,9 @@ def _by_inputs(node: Node, found: dict[Node, Layer], fixed: set[Node]) -> Layer:
 
 def _joined(data: Sequence[Layer]) -> Layer:
     """Where the results of some layers meet: in one that contains them all, else in the last one's part."""
-    if () in data:
-        joined = _joined(known) if (known := [layer for layer in data if layer]) else ()
-        return joined[:-1] or joined if len(data) > 1 else joined
+    known = [layer for layer in data if layer]
+    if len(known) < len(data):
+        return _joined(known) if known else ()
     common = _common(data)
     return common if common in data else data[-1][: len(common) + 1]
 

@@ -34,8 +34,11 @@ def find_program(format: str = "svg") -> str:
     return found
 
 
-def lay_out(dot: str, format: str, dpi: int = 96) -> bytes:
-    """What the program writes for some DOT text. Raises IrgraphError with its words where it fails."""
+def lay_out(dot: str, format: str, dpi: int = 96, seconds: float | None = None) -> bytes:
+    """What the program writes for some DOT text.
+
+    Raises IrgraphError with its words where it fails, or where it takes longer than some seconds.
+    """
     program = find_program(format)
     try:
         done = subprocess.run(
@@ -43,7 +46,11 @@ def lay_out(dot: str, format: str, dpi: int = 96) -> bytes:
             input=dot.encode(),
             capture_output=True,
             check=False,
+            timeout=seconds,
         )
+    except subprocess.TimeoutExpired as error:
+        found = f"{program} at work on a picture for more than {seconds:g} s"
+        raise IrgraphError(explain(found, "a smaller one", do="Collapse it with depth=.")) from error
     except OSError as error:
         raise IrgraphError(explain(f"{program}, which does not run ({error})", "Graphviz's dot")) from error
     if done.returncode:
@@ -52,9 +59,9 @@ def lay_out(dot: str, format: str, dpi: int = 96) -> bytes:
     return done.stdout
 
 
-def to_svg(dot: str) -> str:
+def to_svg(dot: str, seconds: float | None = None) -> str:
     """The SVG element of some DOT text, with tooltips as titles, which all browsers show."""
-    text = lay_out(dot, "svg").decode()
+    text = lay_out(dot, "svg", seconds=seconds).decode()
     text = re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = _TOOLTIP.sub(r"<title>\2\1", text)
     return re.sub(r"<title>\s*</title>\n|<title>\w*</title>\n", "", text)

@@ -26,6 +26,11 @@ class Box:
     count: int = 1
     variables: frozenset[tuple[str, int]] = frozenset()
 
+    @property
+    def place(self) -> str:
+        """Where it was built: the first line of the tooltip."""
+        return self.tooltip.partition("\n")[0]
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -55,6 +60,14 @@ class Sketch:
     def depth(self) -> int:
         """The length of the longest layer path."""
         return max((len(box.layer) for box in self.boxes), default=0)
+
+    def by_place(self) -> Sketch:
+        """With what lies in no layer in one for its line of the source."""
+        boxes = [
+            replace(box, layer=(box.place,)) if not (box.layer or (box.end and box.kind != "update")) else box
+            for box in self.boxes
+        ]
+        return replace(self, boxes=boxes)
 
     def collapsed(self, depth: int, only: Collection[Kind] = KINDS) -> Sketch:
         """With the boxes of one kind and one layer, of which `depth` parts count, shown as one.
@@ -101,7 +114,7 @@ def _merged(members: Sequence[Box], depth: int, among: bool) -> Box:
     if numbers and first.kind == "forward":
         rows.append(f"{numbers:,} parameters")
     count = sum(box.count for box in members)
-    places = dict.fromkeys(box.tooltip.partition("\n")[0] for box in members)
+    places = dict.fromkeys(box.place for box in members)
     tooltip = "\n".join([f"{count} nodes", *list(places)[:8], *(["…"] if len(places) > 8 else [])])
     title = first.kind if among else "/".join(layer) or first.kind
     place = layer if among else layer[:-1]

@@ -53,7 +53,8 @@ class _Sketcher:
             self.wire(value, f"o{n}")
         for n, (variable, new) in enumerate(self.graph.updates):
             layer = self.layer[variable.node]
-            tooltip = f"update of {variable.label}\n{variable.type}"
+            at = _place(new.node)
+            tooltip = f"{at}\nupdate of {variable.label} : {variable.type}"
             self.boxes.append(
                 Box(f"u{n}", "update", _within(variable.label, layer), (), tooltip, layer, end=True)
             )
@@ -146,8 +147,13 @@ def _constant(value: Value) -> str:
 
 def _tooltip(node: Node) -> str:
     """The user's line, what it says, and what the node is."""
-    file = node.origin.file.replace("\\", "/").rpartition("/")[2]
     operands = ", ".join(f"{value.label} : {value.type}" for value in node.inputs)
     results = ", ".join(str(value.type) for value in node.outputs)
-    lines = [f"{file}:{node.origin.line}", node.origin.source, f"{node.op.name}({operands}) -> {results}"]
+    lines = [_place(node), node.origin.source, f"{node.op.name}({operands}) -> {results}"]
     return "\n".join(line for line in lines if line)
+
+
+def _place(node: Node) -> str:
+    """The user's file, without its folder, and line."""
+    file = node.origin.file.replace("\\", "/").rpartition("/")[2]
+    return f"{file}:{node.origin.line}"
