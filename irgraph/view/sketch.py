@@ -79,8 +79,8 @@ class Sketch:
         groups: dict[tuple[Kind, Layer], list[Box]] = {}
         for box in self.boxes:
             whole = not box.end or box.kind == "update"
-            joins = len(box.layer) < depth and box.layer in inner  # what stands between the layers in it
-            if box.kind in only and whole and not joins and (box.layer or depth == 0):
+            joins = 0 < len(box.layer) < depth and box.layer in inner  # what stands between the layers in it
+            if box.kind in only and whole and not joins and (box.layer or depth == 0 or box.kind == "update"):
                 groups.setdefault((box.kind, box.layer[:depth]), []).append(box)
         group_of = {box.key: members for members in groups.values() if len(members) > 1 for box in members}
         boxes: dict[str, Box] = {}
