@@ -245,7 +245,7 @@ def test_a_big_graph_collapses_by_itself() -> None:
     assert len(graph.nodes) > 1000
     dot = ig.draw(graph).dot
     assert dot.count("group=") < 60
-    assert re.findall(r"<b>(block/\d)</b>", dot)
+    assert len(re.findall(r"<b>(block/\d/(?:attn|ffn))</b>", dot)) == 6 * 2 * 3
 
 
 def test_a_big_graph_without_layers_collapses_by_line() -> None:
