@@ -83,6 +83,23 @@ def _full(op: Any, out: ig.Value) -> Array:
     return jnp.full(out.shape, op.number * op.times / op.over, out.dtype.name)
 
 
+def _conv(op: Any, x: Array, w: Array) -> Array:
+    windows = op.windows
+    return lax.conv_general_dilated(
+        x, w, windows.strides, windows.pads, rhs_dilation=windows.dilations, feature_group_count=op.groups
+    )
+
+
+def _conv_input_gradient(op: Any, g: Array, w: Array, out: ig.Value) -> Array:
+    (image,) = jax.linear_transpose(lambda x: _conv(op, x, w), jnp.zeros(out.shape, g.dtype))(g)
+    return image
+
+
+def _conv_filter_gradient(op: Any, x: Array, g: Array, out: ig.Value) -> Array:
+    (filters,) = jax.linear_transpose(lambda w: _conv(op, x, w), jnp.zeros(out.shape, x.dtype))(g)
+    return filters
+
+
 UNARY = {
     "negative": lax.neg, "abs": lax.abs, "sign": lax.sign, "floor": lax.floor, "ceil": lax.ceil,
     "exp": lax.exp, "log": lax.log, "expm1": lax.expm1, "log1p": lax.log1p, "sqrt": lax.sqrt,
@@ -120,6 +137,9 @@ OTHERS: dict[str, Rule] = {
     "argmax": lambda op, xs, out: jnp.argmax(xs[0], op.axis, op.keepdims).astype(out.dtype.name),
     "argmin": lambda op, xs, out: jnp.argmin(xs[0], op.axis, op.keepdims).astype(out.dtype.name),
     "cumsum": lambda op, xs, out: lax.cumsum(xs[0], op.axis, reverse=op.reverse),
+    "conv": lambda op, xs, out: _conv(op, *xs),
+    "conv_input_gradient": lambda op, xs, out: _conv_input_gradient(op, *xs, out),
+    "conv_filter_gradient": lambda op, xs, out: _conv_filter_gradient(op, *xs, out),
     "softmax": lambda op, xs, out: jax.nn.softmax(xs[0], op.axis),
     "log_softmax": lambda op, xs, out: jax.nn.log_softmax(xs[0], op.axis),
 }
