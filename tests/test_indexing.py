@@ -178,3 +178,36 @@ def test_nan_counts_as_the_largest() -> None:
 def test_quantiles_of_infinities_are_not_nan() -> None:
     x = ig.constant(np.array([1.0, np.inf, np.inf]))
     assert ig.evaluate([ig.median(x), ig.quantile(x, 0.0)]) == [np.inf, 1.0]
+
+
+@pytest.mark.parametrize("kind", ["numbers", "ties", "nan", "many nan", "infinities"])
+@pytest.mark.parametrize("largest", [True, False])
+def test_few_of_many_are_those_of_a_stable_sort(kind: str, largest: bool) -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(6, 200))
+    if kind == "ties":
+        x = np.round(x)
+    elif kind != "numbers":
+        x[:, ::3] = 0
+        x[2, : 190 if kind == "many nan" else 8] = np.inf if kind == "infinities" else np.nan
+    for k in (1, 3, 30, 50, 199):
+        values, order = ig.evaluate(list(ig.topk(ig.constant(x), k, largest=largest)))
+        wanted = ig.evaluate(ig.argsort(ig.constant(x), descending=largest))[:, :k]
+        assert np.array_equal(order, wanted)
+        assert np.array_equal(values, np.take_along_axis(x, wanted, -1), equal_nan=True)
+    by_column = ig.evaluate(list(ig.topk(ig.constant(x.T), 3, axis=0, largest=largest)))[1]
+    assert np.array_equal(by_column.T, ig.evaluate(ig.topk(ig.constant(x), 3, largest=largest)[1]))
+
+
+def test_onnx_has_them_as_one_op() -> None:
+    x, i = ig.input("x", ("n", 4)), ig.input("i", ("n", 2), "int64")
+    forms = {
+        "TopK": ig.topk(x, 2)[0],
+        "GatherElements": ig.take_along_axis(x, i),
+        "ScatterElements": ig.put_along_axis(x, i, ig.input("u", ("n", 2)), mode="max"),
+        "GatherND": ig.gather_nd(x, i),
+        "ScatterND": ig.scatter_nd(x, i, ig.input("u", ("n",)), mode="add"),
+        "Einsum": ig.einsum("ni,mi->nm", x, x),
+    }
+    for form, value in forms.items():
+        assert [node.op_type for node in ig.onnx.to_model(value).graph.node] == [form]

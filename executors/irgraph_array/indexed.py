@@ -10,7 +10,7 @@ import numpy as np
 
 from irgraph.dims import bind
 from irgraph.errors import FeedError, explain
-from irgraph.ops.indexing import AddAt, CheckIndex, Take
+from irgraph.ops.indexing import CheckIndex, Take
 from irgraph.ops.random import LOW, MULTIPLIERS, ROUNDS, WEYL, Philox
 
 from .table import Array, Call, Context, kernel
@@ -55,13 +55,6 @@ def _take(context: Context, op: Take, inputs: Sequence[Array], outputs: Sequence
     (x, index), (out,) = inputs, outputs
     if x.shape[op.axis]:
         yield partial(x.take, index, op.axis, out, "clip")
-
-
-@kernel(AddAt)
-def _add_at(context: Context, op: AddAt, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
-    (updates, index), (out,) = inputs, outputs
-    yield partial(out.fill, 0)
-    yield partial(context.xp.add.at, out, index, updates)
 
 
 # ------------------------------------------------------------------------------------- Philox
