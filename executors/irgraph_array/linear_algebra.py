@@ -118,7 +118,8 @@ def _triangular_solve(
             start = max(0, stop - BLOCK)
             block = xp.triu(a[..., start:stop, start:stop])
             if op.unit_diagonal:
-                block[..., range(stop - start), range(stop - start)] = 1
+                diagonal = xp.arange(stop - start)
+                block[..., diagonal, diagonal] = 1
             found = xp.linalg.solve(block, rest[..., start:stop, :])
             rest[..., start:stop, :] = found
             if start:
