@@ -32,6 +32,23 @@ def test_blocks_solve_as_lapack_does(n: int, lower: bool, transposed: bool, unit
     assert np.allclose(found, wanted, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("unit", [True, False])
+def test_many_small_systems_are_solved_as_one_by_one(lower: bool, unit: bool) -> None:
+    a = RNG.standard_normal((10, 8, 7, 7)) / 3 + 2 * np.eye(7)
+    b = RNG.standard_normal((10, 8, 7, 2))
+    x = ig.input("a", a.shape, "float64")
+    solution = ig.linalg.triangular_solve(x, ig.constant(b), lower, unit_diagonal=unit)
+    found = ig.evaluate(solution, a=a)
+    for at in np.ndindex(10, 8):
+        wanted = scipy.linalg.solve_triangular(a[at], b[at], lower=lower, unit_diagonal=unit)
+        assert np.allclose(found[at], wanted, rtol=1e-12, atol=1e-12)
+    a[3, 5, 2, 2] = 0
+    if not unit:
+        with pytest.raises(NumericalError, match=re.escape("a 0 on its diagonal at [3, 5] of a")):
+            ig.evaluate(solution, a=a)
+
+
 def test_factors_multiply_to_what_was_factored() -> None:
     a = RNG.standard_normal((2, 4, 6, 5))
     x = ig.constant(a)

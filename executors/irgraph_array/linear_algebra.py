@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from irgraph.ops.linear_solve import Inverse, Solve, TriangularSolve
 
 from .table import Array, Call, Context, kernel
 
-BLOCK = 64  # rows that are substituted at once; faster than 16, 32 and 128 on the sizes tried
+BLOCK = 64  # rows that LAPACK substitutes at once, of few matrices
+MANY = 64  # matrices: for so many at once, products and divisions are faster than a call of LAPACK for each
 
 
 @dataclass(frozen=True)
@@ -101,29 +103,43 @@ def _lapack(context: Context, op: Any, inputs: Sequence[Array], outputs: Sequenc
 def _triangular_solve(
     context: Context, op: TriangularSolve, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> Iterable[Call]:
-    """Block substitution from the last row up; a lower triangle is turned around first.
-
-    The blocks on the diagonal are upper triangular, for which elimination exchanges no rows and changes
-    nothing: `solve` is plain back substitution. The rest are matrix products.
-    """
+    """A lower triangle is turned around first, and solved as an upper one."""
     xp = context.xp
     turned = op.lower != op.transposed  # what is solved with is lower triangular
 
-    def substitute(a: Array, b: Array) -> Array:
+    def solve(a: Array, b: Array) -> Array:
         a = a.swapaxes(-1, -2) if op.transposed else a
         if turned:
             a, b = a[..., ::-1, ::-1], b[..., ::-1, :]
-        a, rest = xp.ascontiguousarray(a), xp.array(b, order="C")
-        for stop in range(rest.shape[-2], 0, -BLOCK):
-            start = max(0, stop - BLOCK)
-            block = xp.triu(a[..., start:stop, start:stop])
-            if op.unit_diagonal:
-                diagonal = xp.arange(stop - start)
-                block[..., diagonal, diagonal] = 1
-            found = xp.linalg.solve(block, rest[..., start:stop, :])
-            rest[..., start:stop, :] = found
-            if start:
-                rest[..., :start, :] -= a[..., :start, start:stop] @ found
-        return rest[..., ::-1, :] if turned else rest
+        if not op.unit_diagonal and (xp.diagonal(a, axis1=-2, axis2=-1) == 0).any():
+            raise np.linalg.LinAlgError
+        a, x = xp.ascontiguousarray(a), xp.array(b, order="C")
+        few = math.prod(x.shape[:-2]) < MANY
+        substitute(xp, a, x, (0, x.shape[-2]), BLOCK if few else 1, op.unit_diagonal)
+        return x[..., ::-1, :] if turned else x
 
-    yield guarded(context, substitute, inputs, outputs, ZERO)
+    yield guarded(context, solve, inputs, outputs, ZERO)
+
+
+def substitute(xp: Any, a: Array, x: Array, rows: tuple[int, int], block: int, unit: bool) -> None:
+    """Solve the rows of an upper triangular system in place: the lower half of them, then what is left of
+    the upper half. All but the blocks on the diagonal are matrix products.
+
+    A block is upper triangular: elimination exchanges no rows and changes nothing there, and `solve` is
+    plain back substitution.
+    """
+    first, last = rows
+    if last - first > block:
+        middle = (first + last) // 2
+        substitute(xp, a, x, (middle, last), block, unit)
+        x[..., first:middle, :] -= a[..., first:middle, middle:last] @ x[..., middle:last, :]
+        substitute(xp, a, x, (first, middle), block, unit)
+    elif last - first == 1:
+        if not unit:
+            x[..., first:last, :] /= a[..., first:last, first:last]
+    elif first < last:
+        corner = xp.triu(a[..., first:last, first:last])
+        if unit:
+            diagonal = xp.arange(last - first)
+            corner[..., diagonal, diagonal] = 1
+        x[..., first:last, :] = xp.linalg.solve(corner, x[..., first:last, :])
