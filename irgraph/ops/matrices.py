@@ -7,22 +7,23 @@ from typing import Any
 from ..dims import Shape, Size, product, same_size
 from ..errors import ShapeError, explain
 from ..origin import here
-from ..types import TensorType
+from ..types import TensorType, float32, float64
 from ..value import Value
 from .comparison import equal, greater, where
 from .constants import arange
 from .operands import as_float
 from .positions import common_shape
 from .reduce import Sum
-from .requirements import require_float
+from .requirements import require_dtype, require_float
 from .shape import Transpose, broadcast_to, expand_dims, reshape
 
 NO_ONNX = "ai.onnx has no factorizations and solvers of matrices"
 
 
 def require_matrices(op: str, x: TensorType, square: bool = True) -> Size:
-    """The number of columns. Raises ShapeError unless there are (square) matrices, of floats."""
+    """The number of columns. Raises ShapeError unless there are (square) matrices, of LAPACK's dtypes."""
     require_float(op, x)
+    require_dtype("float32 or float64", lambda dtype: dtype in (float32, float64), x)
     if x.rank < 2 or (square and same_size(x.shape[-1], x.shape[-2]) is None):
         raise ShapeError(explain(str(x), f"{'square ' if square else ''}matrices on the last two axes"))
     return x.shape[-1]

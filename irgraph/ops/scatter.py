@@ -214,8 +214,8 @@ class PutAlongAxis(_Put):
         )
         for axis, size in enumerate(x.shape):
             if axis != self.axis and size != 1:
-                here = times_size(arange(size), product(x.shape[axis + 1 :]))
-                result = result + reshape(here, (size, *[1] * (x.ndim - axis - 1)))
+                along = times_size(arange(size), product(x.shape[axis + 1 :]))
+                result = result + reshape(along, (size, *[1] * (x.ndim - axis - 1)))
         return result
 
     def expand(self, *inputs: Value) -> Sequence[Value]:
