@@ -7,6 +7,7 @@ are the other two, and nothing else is needed for derivatives of any order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -16,8 +17,9 @@ from ..errors import DTypeError, ShapeError, explain
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..origin import here
-from ..types import TensorType, format_shape, int64
+from ..types import TensorType, format_shape
 from ..value import Node, Value
+from .conv_onnx import COLUMN_TAPS, by_columns, by_conv_transpose, by_swapped_conv
 from .operands import operands
 from .requirements import require_float
 from .shape import reshape
@@ -159,38 +161,8 @@ class ConvInputGradient(_Bilinear):
         return self._cost(inputs[1].size, *outputs, *inputs[::-1])
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        """A ConvTranspose. What windows do not reach counts as output padding, which has to be a number less
-        than the stride; otherwise the whole is computed and cut."""
         g, w = node.inputs
-        windows, pads = self.windows, self.windows.static_pads
-        reached = [
-            (count - 1) * stride + span
-            for count, stride, span in zip(g.shape[2:], windows.strides, windows.spans, strict=True)
-        ]
-        beyond = [
-            size + before + after - reach
-            for size, (before, after), reach in zip(self.sizes, windows.pads, reached, strict=True)
-        ]
-        known = [size for size in beyond if isinstance(size, int)]
-        is_exact = pads is not None and len(known) == len(beyond)
-        extra = known if is_exact else [stride - 1 for stride in windows.strides]
-        whole = write.node(
-            "ConvTranspose",
-            write.read(g),
-            write.read(w),
-            since=11,
-            pads=pads if is_exact else [0] * (2 * windows.rank),
-            output_padding=extra,
-            group=self.groups,
-            **windows.onnx_attributes(),
-        )
-        if is_exact:
-            return [whole]
-        before = tuple(-low for low, _ in windows.pads)
-        ends = zip(self.sizes, windows.pads, reached, extra, strict=True)
-        after = tuple(size + low - reach - more for size, (low, _), reach, more in ends)
-        cut = write.sizes((0, 0, *before, 0, 0, *after))
-        return [write.node("Pad", whole, cut, write.constant(0.0, g.dtype), since=13)]
+        return [by_conv_transpose(write, g, w, self.windows, self.groups, self.sizes)]
 
 
 @final
@@ -218,37 +190,10 @@ class ConvFilterGradient(_Bilinear):
         return self._cost(outputs[0].size, inputs[0], *outputs, inputs[1])
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
-        """A Conv in other roles: channels are the batch, the batch is the channels, g is the filter, stride
-        and dilation change places. Positions beyond the kernel, where a stride skips inputs, are cut."""
         x, g = node.inputs
-        rank, groups, kernel = self.windows.rank, self.groups, self.windows.kernel
-        image, pads = onnx_padded(write, x, self.windows, self.windows.static_pads)
-        space = tuple(range(2, 2 + rank))
-        if groups == 1:
-            image = write.node("Transpose", image, perm=[1, 0, *space])
-        else:  # (N, groups, C', …) -> (C', groups, N, …) -> (C', groups*N, …)
-            inner = x.shape[1] // groups
-            padded = self.windows.padded(x.shape[2:]) if pads == [0] * (2 * rank) else x.shape[2:]
-            split = write.sizes((x.shape[0], groups, inner, *padded))
-            image = write.node("Reshape", image, split, since=14, allowzero=1)
-            image = write.node("Transpose", image, perm=[2, 1, 0, *(axis + 1 for axis in space)])
-            merged = write.sizes((inner, x.shape[0] * groups, *padded))
-            image = write.node("Reshape", image, merged, since=14, allowzero=1)
-        swapped = write.node("Transpose", write.read(g), perm=[1, 0, *space])
-        out = write.node(
-            "Conv",
-            image,
-            swapped,
-            since=11,
-            strides=list(self.windows.dilations),
-            dilations=list(self.windows.strides),
-            pads=pads,
-            group=groups,
-        )
-        if self.windows.leaves_rest(x.shape[2:]):
-            bounds = [write.constant([0] * rank, int64), write.constant(kernel, int64)]
-            out = write.node("Slice", out, *bounds, write.constant(space, int64), since=10)
-        return [write.node("Transpose", out, perm=[1, 0, *space])]
+        taps = math.prod(self.windows.kernel)
+        form = by_columns if self.groups == 1 and taps <= COLUMN_TAPS else by_swapped_conv
+        return [form(write, x, g, self.windows, self.groups)]
 
 
 # ----------------------------------------------------------------------------------- public functions
