@@ -22,6 +22,7 @@ GROUPS = {
     "memory": "planned, allocated and kept bytes of a step",
     "derivatives": "first and second derivatives of every op against JAX's",
     "random": "10,000 random graphs against NumPy in float64",
+    "conv": "convolutions and steps of convolutional networks against torch, on NumPy and in ONNX Runtime",
     "flops": "predicted flops against XLA's count",
 }
 MODULES = {"compile": "compile_time", "install": "install_size", "random": "random_graphs"}

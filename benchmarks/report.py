@@ -15,7 +15,18 @@ from typing import Any
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("irgraph", "numpy", "torch", "jax", "jaxlib", "pytensor", "autograd", "scipy", "numba")
+LIBRARIES = (
+    "irgraph",
+    "numpy",
+    "torch",
+    "jax",
+    "jaxlib",
+    "pytensor",
+    "autograd",
+    "scipy",
+    "numba",
+    "onnxruntime",
+)
 
 
 @dataclass
