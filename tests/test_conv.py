@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import scipy.signal
 import irgraph as ig
 from irgraph.testing.cases.oracles import correlate, filter_gradient, spread
 from irgraph_array import columns
+from irgraph_array.scratch import Scratch
 
 BLOCKS = [1, 500, 2_000, 10_000, 1 << 20]  # bytes: from one position to all images at once
 
@@ -46,6 +48,26 @@ def test_conv_is_scipys_correlation(mode: str) -> None:
     expected = scipy.signal.correlate(x[0, 0], w[0, 0], mode, method="direct")
     found = ig.evaluate(ig.conv(ig.constant(x), ig.constant(w), padding=mode))
     np.testing.assert_allclose(found[0, 0], expected, atol=1e-13)
+
+
+def test_kernels_share_their_scratch() -> None:
+    pieces: list[int] = []
+
+    def allocate(nbytes: int) -> np.ndarray[Any, Any]:
+        pieces.append(nbytes)
+        return np.zeros(nbytes, np.uint8)
+
+    scratch = Scratch(allocate)
+    a, b = scratch.take(100, "float32"), scratch.take(3, "float64")
+    assert a.shape == (100,)
+    assert b.dtype == np.float64
+    assert not np.shares_memory(a, b)
+    scratch.restart()
+    again = scratch.take(5, bool)
+    assert np.shares_memory(again, b)
+    assert len(pieces) == 2
+    scratch.take(10_000, bool)
+    assert sum(pieces) < 2 * 10_000 + 2_000
 
 
 def test_a_step_reserves_nearly_nothing() -> None:

@@ -11,12 +11,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from .table import Array, Call, assign
+from .table import Array, Call, Context, assign
 
-COLUMN_BYTES = 1 << 20
-"""About so many bytes of columns at a time: from 0.3 to 3 MB all do, on a core with 0.5 MB of L2."""
+COLUMN_BYTES = 1 << 21
+"""About so many bytes of columns at a time. From 0.3 to 7 MB all are equally fast where there is time to
+synchronize BLAS threads, which larger blocks do more seldom."""
 
 SHORT_ROW = 32
 """Rows of fewer outputs are copied with the images of a block innermost: a run is a row of all of them."""
@@ -100,14 +100,15 @@ class Blocks:
 class Columns:
     """The columns of all windows over images of shape (N, C, …)."""
 
-    def __init__(self, xp: Any, x: Array, geometry: Geometry) -> None:
-        self.xp, self.x, self.geometry = xp, x, geometry
+    def __init__(self, context: Context, x: Array, geometry: Geometry) -> None:
+        self.xp, self.x, self.geometry = context.xp, x, geometry
         images, channels = x.shape[:2]
         rows = channels * math.prod(geometry.kernel)
         self.blocks = Blocks(rows, images, geometry.counts, x.dtype.itemsize)
-        self._columns = xp.empty(rows * self.blocks.positions, x.dtype)
+        self._columns = context.scratch.take(rows * self.blocks.positions, x.dtype)
         extent = math.prod(map(geometry.extent, range(len(geometry.kernel)), self.blocks.block))
-        self._padded = xp.empty(self.blocks.batch * channels * extent, x.dtype)
+        # Not shared, since its zeros stay from block to block and from step to step.
+        self._padded = context.xp.empty(self.blocks.batch * channels * extent, x.dtype)
         self._fill: object = None
 
     def __iter__(self) -> Iterator[tuple[Block, Array, list[Call]]]:

@@ -47,11 +47,12 @@ def _spread(context: Context, g: Array, filters: Array, out: Array, geometry: Ge
     """A product gives the columns of a block, and each tap of the kernel is added where it belongs."""
     xp, channels, space = context.xp, out.shape[1], (slice(None),) * 2
     blocks = Blocks(channels * math.prod(geometry.kernel), len(g), g.shape[2:], g.dtype.itemsize)
-    columns = xp.empty(blocks.rows * blocks.positions, g.dtype)
-    scratch = xp.empty(g.shape[1] * blocks.positions, g.dtype)
+    columns = context.scratch.take(blocks.rows * blocks.positions, g.dtype)
+    scratch = context.scratch.take(g.shape[1] * blocks.positions, g.dtype)
     matrices = filters.reshape(len(filters), filters.shape[1], -1).swapaxes(1, 2)
     extents = [geometry.extent(axis, count) for axis, count in enumerate(geometry.counts)]
-    whole = xp.empty((channels, *extents, blocks.batch) if blocks.images_last else 0, g.dtype)
+    inner = (channels, *extents, blocks.batch) if blocks.images_last else (0,)
+    whole = context.scratch.take(math.prod(inner), g.dtype).reshape(inner)
     yield from () if blocks.images_last else (partial(out.fill, 0),)
     for block in blocks:
         right, calls = _matrix(block.matrix(g), scratch)
@@ -128,6 +129,7 @@ def _by_residues(context: Context, g: Array, filters: Array, out: Array, windows
         if any(not taps for taps, _, _ in axes):
             yield assign(part, 0)
             continue
+        context.scratch.restart()  # the parts are made one after the other
         taps, lows, dilations = zip(*axes, strict=True)
         chosen = flipped[(..., *(slice(t.start, t.stop if t.stop >= 0 else None, t.step) for t in taps))]
         geometry = Geometry(tuple(map(len, taps)), (1,) * len(taps), dilations, lows, part.shape[2:])
@@ -160,15 +162,16 @@ def _correlate(context: Context, x: Array, filters: Array, out: Array, geometry:
         return
     matrices = filters.reshape(groups, per_group, -1)
     if not _shares(matrices, filters):
-        matrices = context.xp.empty(matrices.shape, filters.dtype)
-        yield assign(matrices.reshape(filters.shape), filters)
+        held = context.scratch.take(filters.size, filters.dtype)
+        yield assign(held.reshape(filters.shape), filters)
+        matrices = held.reshape(matrices.shape)
     if geometry.is_pointwise and (flat := _flat(x, groups)) is not None:
         result = _flat(out, groups)
         if result is not None:
             yield partial(context.xp.matmul, matrices, flat, result)
             return
-    columns = Columns(context.xp, x, geometry)
-    scratch = context.xp.empty(out.shape[1] * columns.blocks.positions, out.dtype)
+    columns = Columns(context, x, geometry)
+    scratch = context.scratch.take(out.shape[1] * columns.blocks.positions, out.dtype)
     for block, gathered, calls in columns:
         yield from calls
         gathered = gathered.reshape(groups, -1, gathered.shape[1])
@@ -212,10 +215,10 @@ def _filter_gradient(
         yield partial(out.fill, 0)
         return
     geometry = _geometry(op.windows, context, g.shape[2:])
-    columns = Columns(context.xp, x, geometry)
+    columns = Columns(context, x, geometry)
     total = out.reshape(op.groups, out.shape[0] // op.groups, -1)
-    part = context.xp.empty(total.shape, out.dtype)
-    scratch = context.xp.empty(g.shape[1] * columns.blocks.positions, g.dtype)
+    part = context.scratch.take(total.size, out.dtype).reshape(total.shape)
+    scratch = context.scratch.take(g.shape[1] * columns.blocks.positions, g.dtype)
     for number, (block, gathered, calls) in enumerate(columns):
         yield from calls
         left, calls = _matrix(block.matrix(g), scratch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +24,10 @@ def geometry_of(windows: Windows, context: Context, counts: tuple[int, ...]) -> 
     """The windows in numbers."""
     lows = tuple(bind(low, context.sizes) for low, _ in windows.pads)
     return Geometry(windows.kernel, windows.strides, windows.dilations, lows, counts)
+
+
+def _held(context: Context, shape: tuple[int, ...], dtype: Any) -> Array:
+    return context.scratch.take(math.prod(shape), dtype).reshape(shape)
 
 
 def _blocks(images: Array, *others: Array) -> Iterator[tuple[Array, ...]]:
@@ -75,7 +80,7 @@ def _pool(
     scratch: list[Array] | None = None
     for image, result in _blocks(x, out):
         if scratch is None:
-            scratch = [context.xp.empty((*image.shape[:2], *shape), x.dtype) for shape in shapes]
+            scratch = [_held(context, (*image.shape[:2], *shape), x.dtype) for shape in shapes]
         parts = [image, *(array[: len(image)] for array in scratch), result]
         for axis, (source, target) in enumerate(itertools.pairwise(parts)):
             yield from _pool_axis(context, geometry, axis, ufunc, neutral, source, target)
@@ -105,7 +110,7 @@ class _Hits:
         self.xp = context.xp
         self.geometry = geometry_of(windows, context, y.shape[2:])
         shape = next(_blocks(x, y))[1].shape
-        self.scratch = [context.xp.empty(shape, bool) for _ in range(2)]
+        self.scratch = [_held(context, shape, bool) for _ in range(2)]
         self.space = (slice(None), slice(None))
 
     def taps(self, x: Array, y: Array) -> Iterator[tuple[list[Call], Array, Any, Any]]:
@@ -139,7 +144,7 @@ def _scatter(
     if not y.size:
         return
     hits = _Hits(context, op.windows, x, y)
-    scratch = None if op.windows.apart else xp.empty(hits.scratch[0].shape, g.dtype)
+    scratch = None if op.windows.apart else _held(context, hits.scratch[0].shape, g.dtype)
     for image, top, cotangent, result in _blocks(x, y, g, out):
         for calls, hit, there, here in hits.taps(image, top):
             yield from calls
@@ -166,7 +171,7 @@ def _gather(
         return
     yield partial(out.fill, 0)
     hits = _Hits(context, op.windows, x, y)
-    scratch = bits(xp.empty(hits.scratch[0].shape, t.dtype))
+    scratch = bits(_held(context, hits.scratch[0].shape, t.dtype))
     for image, top, tangent, result in _blocks(x, y, t, out):
         for calls, hit, there, here in hits.taps(image, top):
             yield from calls

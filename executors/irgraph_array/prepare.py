@@ -22,6 +22,7 @@ from . import (  # noqa: F401  # enter their kernels into the table
     sorting,
     taps,
 )
+from .scratch import Scratch
 from .table import KERNELS, Array, Call, Context, assign
 
 
@@ -122,6 +123,7 @@ class _Bound:
         self.sizes = plan.sizes
         self.state = state
         self.arena = arrays.allocate(plan.arena_nbytes)
+        self.scratch = Scratch(arrays.allocate)
         self._views: dict[tuple[int, Layout, str], Array] = {}
 
     def array(self, slot: Slot) -> Array:
@@ -141,7 +143,8 @@ class _Bound:
 
     def calls(self, step: Step) -> list[Call]:
         """What one step does, bound to its arrays."""
-        context = Context(self.arrays.xp, self.sizes, step.node)
+        self.scratch.restart()
+        context = Context(self.arrays.xp, self.sizes, step.node, self.scratch)
         inputs = [self.array(slot) for slot in step.inputs]
         outputs = [self.array(slot) for slot in step.outputs]
         return list(KERNELS[type(step.node.op)].bind(context, step.node.op, inputs, outputs))

@@ -34,17 +34,20 @@ from irgraph.ops import (
 from irgraph.ops.matmul import Matmul
 from irgraph.value import Node, Value
 
+from .scratch import Scratch
+
 Array = Any  # an ndarray of the executor's module
 Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a kernel may need besides its arrays: the array module, the bound dims, the node."""
+    """What a kernel may need besides its arrays: the array module, bound dims, the node, shared memory."""
 
     xp: Any
     sizes: Mapping[str, int]
     node: Node
+    scratch: Scratch
 
 
 Bind = Callable[[Context, Any, Sequence[Array], Sequence[Array]], Iterable[Call]]
