@@ -41,6 +41,23 @@ def test_blocks_change_nothing(
     )
 
 
+@pytest.mark.parametrize("nbytes", BLOCKS)
+def test_a_kernel_of_one_is_a_product(monkeypatch: pytest.MonkeyPatch, nbytes: int) -> None:
+    monkeypatch.setattr(columns, "COLUMN_BYTES", nbytes)
+    rng = np.random.default_rng(0)
+    x, w, g = (rng.standard_normal(shape) for shape in ((3, 4, 5, 6), (2, 4, 1, 1), (3, 2, 5, 6)))
+    xs, ws = ig.input("x", x.shape, "float64"), ig.input("w", w.shape, "float64")
+    y = ig.conv(xs, ws)
+    found = ig.evaluate([y, *ig.vjp(y, [xs, ws], ig.input("g", g.shape, "float64"))], x=x, w=w, g=g)
+    expected = [
+        np.einsum("ncyx,oc->noyx", x, w[..., 0, 0]),
+        np.einsum("noyx,oc->ncyx", g, w[..., 0, 0]),
+        np.einsum("noyx,ncyx->oc", g, x)[..., None, None],
+    ]
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+
+
 @pytest.mark.parametrize("mode", ["valid", "same"])
 def test_conv_is_scipys_correlation(mode: str) -> None:
     rng = np.random.default_rng(1)

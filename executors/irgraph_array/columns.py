@@ -105,6 +105,9 @@ class Columns:
         images, channels = x.shape[:2]
         rows = channels * math.prod(geometry.kernel)
         self.blocks = Blocks(rows, images, geometry.counts, x.dtype.itemsize)
+        self._is_direct = geometry.is_pointwise and self.blocks.batch == 1 and x.flags.c_contiguous
+        if self._is_direct:
+            return
         self._columns = context.scratch.take(rows * self.blocks.positions, x.dtype)
         extent = math.prod(map(geometry.extent, range(len(geometry.kernel)), self.blocks.block))
         # Not shared, since its zeros stay from block to block and from step to step.
@@ -118,6 +121,8 @@ class Columns:
             yield block, *self._gather(block)
 
     def _gather(self, block: Block) -> tuple[Array, list[Call]]:
+        if self._is_direct:
+            return block.matrix(self.x).reshape(self.blocks.rows, -1), []
         part = self.x[slice(*block.images)]
         inputs = []
         for axis, (first, end) in enumerate(block.space):
