@@ -31,30 +31,49 @@ from .ops.comparison import (
 from .ops.constants import arange, constant, full, ones, zeros
 from .ops.conv import conv, conv_transpose
 from .ops.cumulative import cumsum
+from .ops.diagonals import diag, diagonal, eye, trace, tril, triu
 from .ops.division import floor_divide, mod
 from .ops.einsum import einsum
 from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
 from .ops.error_function import erf, erfc
 from .ops.exponentials import exp2, log2, log10, log_sigmoid, logaddexp, softplus, xlogy
 from .ops.floating import copysign, isfinite, isinf, isnan, signbit
+from .ops.grids import linspace, meshgrid, pad
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.logic import logical_and, logical_or, logical_xor
 from .ops.matmul import matmul
 from .ops.multi_index import gather_nd
+from .ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from .ops.pooling import global_max_pool, max_pool
 from .ops.powers import cbrt, power, reciprocal, rsqrt, square
+from .ops.products import cumprod, prod
 from .ops.random import dropout, random_normal, random_uniform
+from .ops.rearranging import (
+    array_split,
+    flip,
+    moveaxis,
+    repeat,
+    roll,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    tile,
+    unstack,
+)
 from .ops.rectifiers import celu, elu, hard_sigmoid, hard_swish, hard_tanh, leaky_relu, prelu, relu6, selu
 from .ops.reduce import argmax, argmin, max, mean, min, sum
 from .ops.resize import depth_to_space, pixel_shuffle, resize, space_to_depth
 from .ops.rounding import abs, ceil, floor, round, sign, trunc
 from .ops.scatter import put_along_axis, scatter, scatter_nd
 from .ops.shape import broadcast_to, expand_dims, reshape, transpose
-from .ops.slicing import concatenate, pad
+from .ops.slicing import concatenate
 from .ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from .ops.sorting import argsort, median, quantile, searchsorted, sort, topk
 from .ops.sources import input, parameter, state
+from .ops.statistics import all, any, norm, std, variance
 from .ops.taps import print_value, tap
+from .ops.tensor_products import dot, inner, kron, outer, tensordot, vdot
 from .ops.trigonometric import (
     arccos,
     arccosh,
@@ -94,6 +113,8 @@ __all__ = [
     "abs",
     "adaptive_average_pool",
     "add",
+    "all",
+    "any",
     "arange",
     "arccos",
     "arccosh",
@@ -105,7 +126,9 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "array_split",
     "average_pool",
+    "batch_norm",
     "broadcast_to",
     "cast",
     "cbrt",
@@ -121,10 +144,14 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cumprod",
     "cumsum",
     "deg2rad",
     "depth_to_space",
+    "diag",
+    "diagonal",
     "divide",
+    "dot",
     "draw",
     "dropout",
     "einsum",
@@ -138,7 +165,9 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "eye",
     "find_executor",
+    "flip",
     "floor",
     "floor_divide",
     "full",
@@ -150,20 +179,26 @@ __all__ = [
     "grad",
     "greater",
     "greater_equal",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
     "hypot",
     "init",
+    "inner",
     "input",
+    "instance_norm",
     "isfinite",
     "isinf",
     "isnan",
     "jvp",
+    "kron",
+    "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
     "linalg",
+    "linspace",
     "log",
     "log1p",
     "log2",
@@ -183,17 +218,21 @@ __all__ = [
     "maximum",
     "mean",
     "median",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
     "mod",
+    "moveaxis",
     "multiply",
     "negative",
+    "norm",
     "not_equal",
     "one_hot",
     "ones",
     "onnx",
     "optim",
+    "outer",
     "pad",
     "parameter",
     "parse",
@@ -201,6 +240,7 @@ __all__ = [
     "power",
     "prelu",
     "print_value",
+    "prod",
     "put_along_axis",
     "quantile",
     "rad2deg",
@@ -209,8 +249,11 @@ __all__ = [
     "reciprocal",
     "relu",
     "relu6",
+    "repeat",
     "reshape",
     "resize",
+    "rms_norm",
+    "roll",
     "round",
     "rsqrt",
     "scatter",
@@ -231,22 +274,35 @@ __all__ = [
     "softsign",
     "sort",
     "space_to_depth",
+    "split",
     "sqrt",
     "square",
+    "squeeze",
+    "stack",
     "state",
+    "std",
     "stop_gradient",
     "subtract",
     "sum",
     "summary",
+    "swapaxes",
     "take_along_axis",
     "tan",
     "tanh",
     "tap",
+    "tensordot",
+    "tile",
     "to_networkx",
     "topk",
+    "trace",
     "transpose",
+    "tril",
+    "triu",
     "trunc",
+    "unstack",
     "value_and_grad",
+    "variance",
+    "vdot",
     "verify",
     "view",
     "vjp",

@@ -25,6 +25,7 @@ from irgraph.ops import (
     elementary,
     logic,
     powers,
+    products,
     reduce,
     rounding,
     shape,
@@ -222,6 +223,7 @@ def _iota(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[A
 REDUCTIONS: dict[type[Op], str] = {
     reduce.Sum: "add",
     reduce.Mean: "add",
+    products.Prod: "multiply",
     reduce.Max: "maximum",
     reduce.Min: "minimum",
 }
@@ -270,6 +272,13 @@ def _cumsum(
     if op.reverse:
         x, out = context.xp.flip(x, op.axis), context.xp.flip(out, op.axis)
     yield partial(context.xp.add.accumulate, x, op.axis, None, out)
+
+
+@kernel(products.Cumprod)
+def _cumprod(
+    context: Context, op: products.Cumprod, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Call]:
+    yield partial(context.xp.multiply.accumulate, inputs[0], op.axis, None, outputs[0])
 
 
 @kernel(shape.Reshape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -18,7 +18,6 @@ from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, format_shape, int64, normalize_axis
 from ..value import Node, Value
-from .constants import as_element
 from .operands import as_value, differing
 from .requirements import FREE, moving
 
@@ -216,19 +215,3 @@ def concatenate(values: Sequence[Any], axis: int = 0) -> Value:
         raise DTypeError(differing("concatenate", parts))
     at = normalize_axis(axis, parts[0].ndim)
     return parts[0] if len(parts) == 1 else Concatenate(at)(*parts)
-
-
-def pad(x: Any, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Value:
-    """`x` with `value` around it: for each axis how many before and how many after.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(pad(constant([1, 2]), [(1, 2)]))
-    array([0, 1, 2, 0, 0])
-    """
-    x = as_value(x)
-    pairs = [tuple(pair) if isinstance(pair, Iterable) else () for pair in widths]
-    if len(pairs) != x.ndim or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
-        raise ShapeError(explain(f"widths {widths}", f"{x.ndim} pairs (before, after) of at least 0", here()))
-    shape = tuple(before + size + after for size, (before, after) in zip(x.shape, pairs, strict=True))
-    starts = tuple(before for before, _ in pairs)
-    return Pad(starts, (1,) * x.ndim, shape, as_element(value, x.dtype))(x)

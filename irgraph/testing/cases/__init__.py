@@ -18,14 +18,17 @@ from . import (
     indexing,
     logic,
     matrices,
+    normalization,
     ordering,
     pooling,
     positions,
+    rearranged,
     reductions,
     resizing,
     scalar,
     shapes,
     sources,
+    statistics,
     taps,
 )
 
@@ -46,6 +49,9 @@ _FAMILIES = (
     contractions,
     taps,
     resizing,
+    statistics,
+    rearranged,
+    normalization,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DTypeError, ShapeError
+from ...ops import grids as k
 from ...ops import shape as h
 from ...ops import slicing as g
 from ...ops.sources import input
@@ -154,32 +155,32 @@ CASES = [
     case(
         "pad",
         "zeros",
-        lambda x: g.pad(x, [(1, 2), (0, 1)]),
+        lambda x: k.pad(x, [(1, 2), (0, 1)]),
         lambda x: np.pad(x, [(1, 2), (0, 1)]),
         x=real("n", 3),
     ),
     case(
         "pad",
         "a value",
-        lambda x: g.pad(x, [(2, 0)], -1.5),
+        lambda x: k.pad(x, [(2, 0)], -1.5),
         lambda x: np.pad(x, [(2, 0)], constant_values=-1.5),
         x=real("n"),
     ),
     case(
         "pad",
         "integers",
-        lambda x: g.pad(x, [(0, 2)], 7),
+        lambda x: k.pad(x, [(0, 2)], 7),
         lambda x: np.pad(x, [(0, 2)], constant_values=7),
         x=whole("n"),
     ),
     case(
         "pad",
         "nothing",
-        lambda x: g.pad(x, [(1, 1), (0, 0)]),
+        lambda x: k.pad(x, [(1, 1), (0, 0)]),
         lambda x: np.pad(x, [(1, 1), (0, 0)]),
         x=real(0, 2),
     ),
-    case("pad", "widths of 0", lambda x: g.pad(x, [(0, 0)]), lambda x: x, x=real("n")),
+    case("pad", "widths of 0", lambda x: k.pad(x, [(0, 0)]), lambda x: x, x=real("n")),
     case("pad", "backwards with gaps", g.Pad((5,), (-2,), (7,), 1.5), _spread, x=real(3)),
     case(
         "concatenate",
@@ -278,8 +279,8 @@ BAD_CASES = [
         ShapeError,
         r"slice: found a slice from 2 to 4 on an axis of size 4",
     ),
-    BadCase("pad", "negative", lambda: g.pad(input("x", (4,)), [(-1, 0)]), ShapeError, r"needed 1 pairs"),
-    BadCase("pad", "too few", lambda: g.pad(input("x", (4, 3)), [(1, 0)]), ShapeError, r"needed 2 pairs"),
+    BadCase("pad", "negative", lambda: k.pad(input("x", (4,)), [(-1, 0)]), ShapeError, r"needed 1 pairs"),
+    BadCase("pad", "too few", lambda: k.pad(input("x", (4, 3)), [(1, 0)]), ShapeError, r"needed 2 pairs"),
     BadCase(
         "concatenate",
         "sizes",
