@@ -28,7 +28,7 @@ from .ops.comparison import (
     not_equal,
     where,
 )
-from .ops.constants import arange, constant, full, ones, zeros
+from .ops.constants import constant, full, ones, zeros
 from .ops.conv import conv, conv_transpose
 from .ops.cumulative import cumsum
 from .ops.diagonals import diag, diagonal, eye, trace, tril, triu
@@ -38,7 +38,7 @@ from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
 from .ops.error_function import erf, erfc
 from .ops.exponentials import exp2, log2, log10, log_sigmoid, logaddexp, softplus, xlogy
 from .ops.floating import copysign, isfinite, isinf, isnan, signbit
-from .ops.grids import linspace, meshgrid, pad
+from .ops.grids import arange, linspace, meshgrid, pad
 from .ops.indexing import gather, one_hot, scatter_add
 from .ops.logic import logical_and, logical_or, logical_xor
 from .ops.matmul import matmul

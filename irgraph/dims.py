@@ -29,6 +29,7 @@ __all__ = [
     "Shape",
     "Size",
     "as_shape",
+    "as_size",
     "at_least",
     "bind",
     "collecting_guards",
@@ -95,14 +96,15 @@ def as_shape(shape: Iterable[Size | str] | Size | str) -> Shape:
     """
     alone = isinstance(shape, (int, str, Dim)) or not isinstance(shape, Iterable)
     given: Iterable[object] = (shape,) if alone else shape  # type: ignore[assignment]
-    sizes = tuple(parse_size(size) if isinstance(size, str) else _as_size(size) for size in given)
+    sizes = tuple(parse_size(size) if isinstance(size, str) else as_size(size) for size in given)
     for size in sizes:
         if isinstance(size, int) and size < 0:
             raise ShapeError(explain(f"the negative size {size} in {sizes}", "sizes of at least 0", here()))
     return sizes
 
 
-def _as_size(size: object) -> Size:
+def as_size(size: object) -> Size:
+    """The size that was given: a dim, or an integer of any kind. Raises ShapeError for all else."""
     if isinstance(size, Dim):
         return size
     try:

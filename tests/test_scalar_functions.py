@@ -39,6 +39,17 @@ def test_the_error_function_has_its_digits(
     assert off_by(function, oracle, np.concatenate(parts).astype(dtype)) <= limit
 
 
+def softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softplus_has_its_digits_where_it_is_small(dtype: str) -> None:
+    x = np.linspace(-80, 80, 20_001).astype(dtype)
+    assert off_by(ig.softplus, softplus, x) <= 4
+    assert off_by(ig.log_sigmoid, lambda each: -softplus(-each), x) <= 4
+
+
 def test_the_error_function_stays_within_one() -> None:
     x = np.linspace(-8, 8, 100_001, dtype=np.float32)
     found = ig.evaluate(ig.erf(ig.input("x", x.shape)), x=x)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from ..attributes import ArrayData
-from ..dims import Size, as_shape
-from ..errors import DTypeError, explain
+from ..dims import Size, as_shape, at_least
+from ..errors import DTypeError, ShapeError, explain
 from ..local_jacobian import Coefficient
 from ..onnx_writer import OnnxWriter
 from ..origin import here
@@ -91,6 +91,8 @@ class Iota(Leaf):
     dtype: DType
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        if not at_least(self.size, 0):
+            raise ShapeError(explain(f"{self.size} numbers", "at least none"))
         return (TensorType(self.dtype, (self.size,)),)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:

@@ -90,6 +90,15 @@ def _distance(a: Value, b: Value) -> Value:
     return where(equal(a, b) & equal(abs(a), math.inf), 0.0, a - b)
 
 
+def _log1p_of_fraction(x: Value) -> Value:
+    """log(1 + x) for x from 0 to 1: the logarithm of the rounded sum, and the slope times what rounding lost.
+
+    NumPy's log is vectorized and its log1p is not.
+    """
+    rounded = x + 1
+    return log(rounded) + (x - (rounded - 1)) / rounded
+
+
 @final
 @dataclass(frozen=True)
 class Softplus(_OfFloats):
@@ -102,7 +111,7 @@ class Softplus(_OfFloats):
 
     def expand(self, *inputs: Value) -> Sequence[Value]:
         (x,) = inputs
-        return (maximum(x, 0.0) + log1p(exp(-abs(x))),)
+        return (maximum(x, 0.0) + _log1p_of_fraction(exp(-abs(x))),)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str] | None:
         """ONNX Runtime's own overflows in float64."""

@@ -7,18 +7,62 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..dims import Size
+from ..dims import Size, as_size, parse_size
 from ..errors import GraphError, ShapeError, explain
 from ..origin import here
-from ..types import as_dtype
+from ..types import DTYPES, TensorType, as_dtype, float32, int64
 from ..value import Value
-from .constants import as_element, constant
+from .constants import Full, Iota, as_element, constant
 from .operands import as_value
 from .rearranging import flip
 from .shape import broadcast_to, reshape
 from .slicing import Pad, Slice, concatenate
 
 Mode = Literal["constant", "edge", "reflect"]
+
+
+def arange(
+    start: Size | float | str,
+    stop: Size | float | str | None = None,
+    step: float = 1,
+    *,
+    dtype: object = None,
+) -> Value:
+    """`start`, `start + step`, … up to but not including `stop`; with one argument from 0 up to it.
+
+    Sizes may be named dims, with an integer step; integers give int64. Floats give float32, as many as NumPy
+    counts. Raises ShapeError for a step of 0.
+
+    >>> from irgraph import evaluate
+    >>> arange("batch")
+    <a result of iota : int64[batch]>
+    >>> evaluate(arange(7, 1, -2))
+    array([7, 5, 3])
+    """
+    if isinstance(stop, str) and stop in DTYPES:
+        raise ShapeError(
+            explain(f"arange({start!r}, {stop!r})", f"the dtype by name: dtype={stop!r}", here())
+        )
+    if step == 0:
+        raise ShapeError(explain("a step of 0", "any other step", here()))
+    written = (0, start) if stop is None else (start, stop)
+    if any(isinstance(each, (float, np.floating)) for each in (*written, step)):
+        try:
+            array = np.arange(*written, step)  # type: ignore[arg-type]  # or the TypeError
+        except TypeError:
+            raise ShapeError(
+                explain(f"arange{written} by {step}", "integers with named dims", here())
+            ) from None
+        return constant(array, float32 if dtype is None else dtype)
+    first, end = (parse_size(each) if isinstance(each, str) else as_size(each) for each in written)
+    by = int(step)
+    span = end - first if by > 0 else first - end
+    count = span if by in (1, -1) else (span + abs(by) - 1) // abs(by)
+    kind = int64 if dtype is None else as_dtype(dtype)
+    numbers = Iota(max(count, 0) if isinstance(count, int) else count, kind)()
+    if by != 1:
+        numbers = numbers * by
+    return numbers if first == 0 else numbers + Full(1, TensorType(kind, ()), times=first)()
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: object = "float32") -> Value:

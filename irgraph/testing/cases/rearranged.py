@@ -156,6 +156,30 @@ _OF_TWO: list[tuple[str, str, Shape, Shape, Build, Callable[..., Any]]] = [
 def _constants() -> list[Case]:
     ones = ("n", 3)
     return [
+        case("iota", "from", lambda x: x + g.arange(2, 5), lambda x: x + np.arange(2, 5), x=whole("n", 3)),
+        case("iota", "down", lambda x: x + g.arange(7, 1, -2), lambda x: x + np.arange(7, 1, -2), x=whole(3)),
+        case(
+            "iota",
+            "up to a name",
+            lambda x: x * 0 + g.arange(1, x.shape[0] * 2 + 1, 2, dtype=x.dtype),
+            lambda x: x * 0 + np.arange(1, len(x) * 2 + 1, 2),
+            x=real("n"),
+        ),
+        case(
+            "iota",
+            "down from a name",
+            lambda x: x + g.arange(x.shape[0] - 1, -1, -1),
+            lambda x: x + np.arange(len(x))[::-1],
+            x=whole("n"),
+        ),
+        case("iota", "nothing", lambda x: x[:0] + g.arange(3, 1), lambda x: x[:0], x=whole(3)),
+        case(
+            "constant",
+            "arange of floats",
+            lambda x: x + g.arange(0.5, 2.0, 0.5),
+            lambda x: x + np.arange(0.5, 2.0, 0.5),
+            x=real("n", 3),
+        ).only("float32"),
         case(
             "cast", "eye", lambda x: d.eye(3, 4, 1) + 0 * x.sum(), lambda x: np.eye(3, 4, 1), x=real(*ones)
         ).only("float32"),
@@ -178,6 +202,9 @@ CASES = [
 ]
 
 BAD_CASES = [
+    BadCase("iota", "step", lambda: g.arange(2, 5, 0), ShapeError, r"found a step of 0"),
+    BadCase("iota", "dtype", lambda: g.arange(3, "int32"), ShapeError, r"needed the dtype by name"),
+    BadCase("iota", "floats", lambda: g.arange("n", 2.5), ShapeError, r"needed integers with named dims"),
     BadCase(
         "reshape", "squeeze", lambda: r.squeeze(input("x", ("n", 1)), 0), ShapeError, r"size n to squeeze"
     ),
