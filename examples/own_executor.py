@@ -107,7 +107,7 @@ class CarefulPlan:
 
 
 careful = CarefulExecutor()
-report = conformance(careful)
+report = conformance(careful, dtypes=["float32"])
 print("\n".join(str(report).splitlines()[:5]))
 
 x, w = ig.input("x", ("batch", 64)), ig.parameter("w", (64, 64), init=ig.init.he_normal())

@@ -21,9 +21,9 @@ from .value import Value
 
 Array = np.ndarray[Any, Any]
 
-TOLERANCES: dict[str, float] = {"float32": 1e-5, "float64": 1e-12}
-"""By which part of the largest magnitude the results of two good executors may differ, by dtype. Integers and
-bools are equal."""
+TOLERANCES: dict[str, float] = {"float16": 4e-3, "bfloat16": 3.2e-2, "float32": 1e-5, "float64": 1e-12}
+"""By which part of the largest magnitude the results of two good executors may differ, by dtype: of
+float16 and bfloat16 four units in the last place. Integers and bools are equal."""
 
 
 def tolerance_of(dtype: DType, given: Mapping[str, float] | None = None) -> float:

@@ -38,7 +38,9 @@ class Feed:
             raise FeedError(explain(found, str(self.type), self.origin)) from None
         wrong = misfit(array, self.type, lenient=not hasattr(fed, "dtype"))
         if wrong:
-            do = f'Convert it, e.g. with .astype("{self.type.dtype}").'
+            do = "Feed numbers that fit, or give the input a wider dtype."
+            if wrong[0].startswith("dtype"):
+                do = f'Convert it, e.g. with .astype("{self.type.dtype}").'
             raise FeedError(explain(f"{wrong[0]} for input {self.name!r}", wrong[1], self.origin, do))
         if array.ndim != len(self.type.shape):
             raise self.wrong_shape(array.shape)
@@ -70,9 +72,9 @@ class Feeds:
         return [feed.array(fed[feed.name]) for feed in self._feeds]
 
     def fit_by_dtype(self, arrays: Sequence[np.ndarray[Any, Any]]) -> bool:
-        """Whether all arrays of these dtypes fit: not where an integer may be too large for its input."""
+        """Whether all arrays of these dtypes fit: not where a number may be too large for its input."""
         return all(
-            feed.dtype.kind not in "iu" or np.can_cast(array.dtype, feed.dtype, "safe")
+            array.dtype == feed.dtype or np.can_cast(array.dtype, feed.dtype, "safe")
             for feed, array in zip(self._feeds, arrays, strict=True)
         )
 

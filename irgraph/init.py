@@ -18,7 +18,7 @@ import numpy as np
 from .attributes import ArrayData, attribute_class
 from .errors import DTypeError, GraphError, ShapeError, explain
 from .origin import here
-from .types import TensorType, format_shape
+from .types import TensorType, format_shape, numpy_kind, overflows
 
 Array = np.ndarray[Any, Any]
 
@@ -44,11 +44,12 @@ def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> 
 
 
 def _held(values: Array | float, type: TensorType) -> Array:
-    """The values in the type's dtype. Raises DTypeError where an integer or bool dtype can't hold them."""
+    """The values in the type's dtype. Raises DTypeError where it can't hold them."""
     found = np.asarray(values)
     with np.errstate(all="ignore"):
         array = found.astype(type.dtype.numpy)
-    if not type.dtype.is_float and not np.array_equal(array, found):
+    lost = overflows(found, type.dtype).any() if type.dtype.is_float else not np.array_equal(array, found)
+    if lost:
         raise DTypeError(
             explain(f"initial values of dtype {found.dtype}", f"ones that {type.dtype} can hold")
         )
@@ -227,7 +228,7 @@ def as_initializer(init: Initializer | Array | float | None, type: TensorType) -
     if isinstance(init, Initializer):
         return init
     array = np.asarray(init)
-    if array.dtype.kind not in "bfiu":
+    if numpy_kind(array.dtype) not in "bfiu":
         raise DTypeError(
             explain(f"initial values of dtype {array.dtype}", f"numbers for {type.dtype}", here())
         )

@@ -65,6 +65,7 @@ class Op:
     left_unit: ClassVar[float | None] = None  # op(unit, a) = a
     source: ClassVar[Literal["input", "state"] | None] = None  # a feed or a state variable, not computed
     view_only: ClassVar[bool] = False  # `view` always has an answer, so that nothing is ever computed
+    moves: ClassVar[bool] = False  # only puts elements elsewhere, or chooses among them: exact in every dtype
     checks: ClassVar[bool] = False  # may fail at run time on what it is fed
     effect: ClassVar[bool] = False  # does more than compute: never merged with an equal one, nor folded
     onnx_type: ClassVar[str | None] = None  # the ONNX op with the same inputs and no attributes

@@ -12,7 +12,7 @@ from .attributes import attribute_text
 from .errors import DTypeError, ExecutorError, GraphError, ShapeError, explain
 from .init import Initializer, initial_array
 from .ops.sources import Parameter
-from .types import TensorType, format_shape
+from .types import TensorType, format_shape, numpy_kind, overflows
 from .value import Value
 
 Array = Any
@@ -146,23 +146,28 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
 def misfit(array: np.ndarray[Any, Any], type: TensorType, lenient: bool = False) -> tuple[str, str] | None:
     """Why an array may not be cast to a type, as what was found and what was needed; None where it may.
 
-    It may where the kinds are equal or the cast is safe, and all integers fit. `lenient` (for what was
-    written as Python numbers) also takes integers for floats and for the other kind of integers.
+    It may where the kinds are equal or the cast is safe, all integers fit, and no finite number becomes
+    infinite. `lenient` (for what was written as Python numbers) also takes integers for floats and for the
+    other kind of integers.
     """
     wanted = type.dtype.numpy
     if lenient and array.size == 0:
         return None
-    integers = array.dtype.kind in "iu" and wanted.kind in "iu"
-    if np.can_cast(array.dtype, wanted, "safe") and (integers or array.dtype.kind == wanted.kind):
+    have, want = numpy_kind(array.dtype), numpy_kind(wanted)
+    integers = have in "iu" and want in "iu"
+    if np.can_cast(array.dtype, wanted, "safe") and (integers or have == want):
         return None
-    as_number = lenient and array.dtype.kind in "iu" and wanted.kind in "iuf"
-    if array.dtype.kind != wanted.kind and not as_number:
+    as_number = lenient and have in "iu" and want in "iuf"
+    if have != want and not as_number:
         return f"dtype {array.dtype}", f"{type.dtype}, or another of its kind"
     if integers:
         limits = np.iinfo(wanted)
         beyond = (array < limits.min) | (array > limits.max)
-        if beyond.any():
-            first = np.argwhere(beyond)[0]
-            found = f"the integer {array[tuple(first)]} at {first.tolist()}"
-            return found, f"{type.dtype}, from {limits.min} to {limits.max}"
-    return None
+        needed = f"{type.dtype}, from {limits.min} to {limits.max}"
+    else:
+        beyond = overflows(array, type.dtype)
+        needed = f"{type.dtype}, whose largest number is {type.dtype.largest:.6g}"
+    if not beyond.any():
+        return None
+    first = np.argwhere(beyond)[0]
+    return f"the {'integer' if integers else 'number'} {array[tuple(first)]} at {first.tolist()}", needed

@@ -27,13 +27,32 @@ class DType:
 
     @property
     def numpy(self) -> np.dtype[Any]:
-        """The NumPy dtype of the same name."""
+        """The NumPy dtype of the same name; bfloat16 is that of ml_dtypes."""
+        if self.name == "bfloat16":
+            import ml_dtypes  # noqa: F401  # only where it is used: the import takes milliseconds
+
+            return np.dtype("bfloat16")  # which NumPy knows from here on
         return np.dtype(self.name)
 
     @property
     def is_float(self) -> bool:
         """Whether derivatives are defined for it."""
         return self.kind == "float"
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it is a float that is stored narrower than it is computed: float16 and bfloat16."""
+        return self.kind == "float" and self.itemsize == 2
+
+    @property
+    def wide(self) -> DType:
+        """The dtype in which it is computed: float32 for float16 and bfloat16, itself for the others."""
+        return float32 if self.is_low else self
+
+    @property
+    def largest(self) -> float:
+        """The largest finite number of a float dtype."""
+        return LARGEST[self.name]
 
     @property
     def is_integer(self) -> bool:
@@ -52,12 +71,40 @@ class DType:
 bool_ = DType("bool", "bool", 1)
 int8, int16, int32, int64 = (DType(f"int{8 * n}", "int", n) for n in (1, 2, 4, 8))
 uint8, uint16, uint32, uint64 = (DType(f"uint{8 * n}", "uint", n) for n in (1, 2, 4, 8))
-float32, float64 = (DType(f"float{8 * n}", "float", n) for n in (4, 8))
+float16, float32, float64 = (DType(f"float{8 * n}", "float", n) for n in (2, 4, 8))
+bfloat16 = DType("bfloat16", "float", 2)  # the upper half of a float32
 
 DTYPES: dict[str, DType] = {
     dtype.name: dtype
-    for dtype in (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64)
+    for dtype in (
+        *(bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64),
+        *(float16, bfloat16, float32, float64),
+    )
 }
+
+LARGEST: dict[str, float] = {
+    "float16": 65504.0,
+    "bfloat16": (2 - 2.0**-7) * 2.0**127,
+    "float32": float(np.finfo("float32").max),
+    "float64": float(np.finfo("float64").max),
+}
+
+
+def numpy_kind(dtype: np.dtype[Any]) -> str:
+    """NumPy's letter for the kind of a dtype: b, i, u, f, c. For bfloat16, which NumPy knows as void, f."""
+    return "f" if dtype.name == "bfloat16" else dtype.kind
+
+
+def overflows(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    """Which finite numbers a narrower float dtype can't hold: they would become infinite.
+
+    >>> overflows(np.array([1e300, 1.0, np.inf]), float32)
+    array([ True, False, False])
+    """
+    with np.errstate(all="ignore"):
+        if array.size == 0 or float(np.abs(array).max()) <= dtype.largest:  # not so where there is a NaN
+            return np.zeros(array.shape, bool)
+        return np.asarray(np.isinf(array.astype(dtype.numpy)) & np.isfinite(array))
 
 
 def as_dtype(dtype: object) -> DType:
@@ -68,6 +115,8 @@ def as_dtype(dtype: object) -> DType:
     """
     if isinstance(dtype, DType):
         return dtype
+    if isinstance(dtype, str) and dtype in DTYPES:
+        return DTYPES[dtype]
     if dtype is float:  # the default float is float32, not NumPy's float64
         return float32
     name = None

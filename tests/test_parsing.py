@@ -24,7 +24,7 @@ from irgraph.local_jacobian import Grid, NotDifferentiable
 from irgraph.op import Op
 from irgraph.origin import Origin
 from irgraph.printing import excerpt, parse, to_text
-from irgraph.types import DTYPES, TensorType, float32
+from irgraph.types import DTYPES, TensorType, bfloat16, float32
 from irgraph.value import Node, Value
 
 n = Dim.of("n")
@@ -70,9 +70,12 @@ plain = st.one_of(
     st.sampled_from(list(DTYPES.values())),
     st.builds(TensorType, st.sampled_from(list(DTYPES.values())), st.lists(sizes, max_size=3).map(tuple)),
     arrays.arrays(
-        st.sampled_from([dtype.numpy for dtype in DTYPES.values()]),
+        st.sampled_from([dtype.numpy for dtype in DTYPES.values() if dtype is not bfloat16]),
         arrays.array_shapes(min_dims=0, min_side=0),
     ).map(ArrayData),
+    arrays.arrays(np.float32, arrays.array_shapes(min_dims=0, min_side=0), elements=st.floats(width=16)).map(
+        lambda array: ArrayData(array.astype(bfloat16.numpy))
+    ),
 )
 attributes = st.recursive(
     plain,
@@ -226,7 +229,7 @@ def one(inside: str, op: str = "test_parse_everything", left: str = "%0", tail: 
         (one("value=b'a'"), "line 2: found the attribute b'a'"),
         (one("value=__import__('os').system('x')"), "line 2: found the attribute"),
         (one("value=n**2"), r"line 2: found the size 'n \*\* 2'"),
-        (one("value=float16[3]"), r"line 2: found the type float16\[3\]"),
+        (one("value=float8[3]"), r"line 2: found the type float8\[3\]"),
         (one("value=1 2"), "line 2: found 'value=1 2'; needed Python expressions"),
         (one("value=(1"), "line 2: .* needed a closing bracket"),
         (one("value=1", tail=" what"), "line 2: found ' what'; needed `: type`"),

@@ -22,6 +22,7 @@ from irgraph.types import (
     int64,
     normalize_axes,
     normalize_axis,
+    numpy_kind,
 )
 
 n, m = Dim.of("n"), Dim.of("m")
@@ -32,7 +33,7 @@ shapes = st.lists(st.integers(0, 3), max_size=4).map(tuple)
 def test_dtypes_are_numpys(dtype: DType) -> None:
     kinds = {"b": "bool", "i": "int", "u": "uint", "f": "float"}
     assert dtype.numpy.itemsize == dtype.itemsize
-    assert kinds[dtype.numpy.kind] == dtype.kind
+    assert kinds[numpy_kind(dtype.numpy)] == dtype.kind
     assert (
         as_dtype(dtype)
         == as_dtype(dtype.name)
@@ -40,7 +41,7 @@ def test_dtypes_are_numpys(dtype: DType) -> None:
         == as_dtype(dtype.numpy.type)
         == dtype
     )
-    assert dtype.is_float is np.issubdtype(dtype.numpy, np.floating)
+    assert dtype.is_float is (np.issubdtype(dtype.numpy, np.floating) or dtype.name == "bfloat16")
     assert dtype.is_integer is np.issubdtype(dtype.numpy, np.integer)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from irgraph.compiler.plan import Plan, Slot, Step
 from irgraph.errors import IrgraphError, NonFiniteError, explain
 from irgraph.layout import Layout
+from irgraph.types import numpy_kind
 from irgraph.value import Node
 
 from . import (  # noqa: F401  # enter their kernels into the table
@@ -152,7 +153,7 @@ class _Bound:
 
 def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:
     def check() -> None:
-        if array.dtype.kind == "f" and not xp.isfinite(array).all():
+        if numpy_kind(array.dtype) == "f" and not xp.isfinite(array).all():
             bad = xp.argwhere(~xp.isfinite(array))[0].tolist()
             raise NonFiniteError(
                 explain(

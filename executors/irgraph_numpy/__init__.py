@@ -13,6 +13,7 @@ import numpy as np
 from irgraph.compiler.plan import ALIGNMENT, Plan
 from irgraph.layout import Layout
 from irgraph.op import Op
+from irgraph.types import as_dtype
 from irgraph_array import KERNELS, Call, Prepared, prepare
 
 __all__ = ["NumpyExecutor"]
@@ -59,9 +60,9 @@ class NumpyExecutor:
         self, memory: np.ndarray[Any, Any], layout: Layout, dtype: str, offset: int
     ) -> np.ndarray[Any, Any]:
         """An array over memory."""
-        itemsize = np.dtype(dtype).itemsize
-        strides = [stride * itemsize for stride in layout.strides]
-        return np.ndarray(layout.shape, dtype, memory, offset + layout.offset * itemsize, strides)
+        element = as_dtype(dtype).numpy
+        strides = [stride * element.itemsize for stride in layout.strides]
+        return np.ndarray(layout.shape, element, memory, offset + layout.offset * element.itemsize, strides)
 
     def commit(self, calls: Sequence[Call]) -> None:
         """Run native calls from within one native call.

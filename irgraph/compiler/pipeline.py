@@ -1,7 +1,8 @@
 """The compiler, top to bottom.
 
-Once, on named dims: collect → rewrite → expand → rewrite → fold → dedupe → require kernels → fuse →
-schedule. Once for each binding of the dims: bind → memory, then the executor prepares.
+Once, on named dims: collect → rewrite → widen (low precision only) → expand → rewrite → fold → dedupe →
+require kernels → fuse → schedule. Once for each binding of the dims: bind → memory, then the executor
+prepares.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .plan import Plan
 from .protocol import Executor
 from .schedule import Schedule, schedule
 from .simplify import simplify
+from .widen import widen
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def lower(graph: Graph, executor: Executor, checked: bool = False, commit_comput
         verify(graph)
     run("collect", collect_updates)
     rewrite()
+    if any(value.dtype.is_low for node in graph.nodes for value in node.outputs):
+        run("widen", lambda graph: widen(graph, getattr(executor, "rounds_once", None)))
     run("expand", lambda graph: expand(graph, executor.has_kernel))
     rewrite()
     run("fold", lambda graph: fold(graph, evaluate_constants))
@@ -120,9 +124,12 @@ def lower(graph: Graph, executor: Executor, checked: bool = False, commit_comput
     order = schedule(graph, lambda op: commit_computes and _is_infallible(op, executor))
     for node in graph.nodes:
         assumed.update({guard: node for guard in node.guards if guard not in assumed})
+    return Program(graph, order, report, assumed, _names(graph, assumed))
+
+
+def _names(graph: Graph, assumed: dict[Guard, Node]) -> frozenset[str]:
     sizes = [size for node in graph.nodes for value in node.outputs for size in value.shape]
-    sizes += [size for guard in assumed for size in (guard.left, guard.right)]
-    return Program(graph, order, report, assumed, names_of(sizes))
+    return names_of([*sizes, *(size for guard in assumed for size in (guard.left, guard.right))])
 
 
 def bind(program: Program, sizes: dict[str, int], executor: Executor) -> Plan:

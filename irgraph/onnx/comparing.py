@@ -20,7 +20,12 @@ from .replaying import Replay
 Array = np.ndarray[Any, Any]
 Sizes = Mapping[str, int]
 
-TOLERANCES = {"float32": 1e-4, "float64": 1e-9}  # of the larger of 1 and an output's largest magnitude
+TOLERANCES = {
+    "float16": 8e-3,
+    "bfloat16": 6.4e-2,
+    "float32": 1e-4,
+    "float64": 1e-9,
+}  # of the larger of 1 and an output's largest magnitude
 STEPS = 3  # of a training step
 PERTURBATIONS = 4
 BASES = (2, 5, 3, 4, *range(6, 65), 1)  # sizes to try for the named dims, in this order

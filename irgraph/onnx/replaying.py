@@ -82,6 +82,17 @@ class Replay:
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, state: Mapping[str, Array]) -> None:
+        low = [
+            each.name for each in (*session.get_inputs(), *session.get_outputs()) if "bfloat16" in each.type
+        ]
+        if low:
+            raise ExportError(
+                explain(
+                    f"bfloat16 at {', '.join(low)}",
+                    "another dtype at the ends: onnxruntime takes no such arrays from Python",
+                    do="Cast the inputs and outputs to float32 within the graph.",
+                )
+            )
         self.session = session
         self._dtypes = {feed.name: _numpy_dtype(feed.type) for feed in session.get_inputs()}
         pairs = _pairs(session.get_modelmeta().custom_metadata_map)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..compiler.widen import computes_low, widened
 from ..errors import ExportError, explain
 from ..graph import expansion
 from ..value import Node, Value
 from .ends import Ends
-from .writer import Writer
+from .writer import Record, Writer
+
+
+def _fails_in_float16(record: Record) -> bool:
+    """Whether ONNX Runtime on the CPU refuses the node in float16, or, as TopK, truncates numbers."""
+    return record.op_type == "TopK" or "reduction" in record.attributes
 
 
 class Walk:
@@ -54,7 +60,7 @@ class Walk:
         if simpler is not None:
             self._enter(node, [self.writer.read(value) for value in simpler])
             return
-        ids = None if node.op.no_onnx else node.op.export(self.writer, node)
+        ids = self._form(node)
         if ids is not None:
             self._enter(node, ids)
             return
@@ -70,8 +76,27 @@ class Walk:
         inner = f"{scope}{node.name or node.op.name}/"
         self._stack += [(value.node, inner, False) for value in reversed(simpler)]
 
+    def _form(self, node: Node) -> Sequence[str] | None:
+        """The node in its op's own form; None where there is none, or not for its low precision."""
+        if node.op.no_onnx:
+            return None
+        if computes_low(node) is None:
+            return node.op.export(self.writer, node)
+        mark = self.writer.mark()
+        try:
+            ids = node.op.export(self.writer, node)
+        except ExportError:  # ONNX has no such form in this dtype
+            ids = None
+        if ids is None or any(map(_fails_in_float16, self.writer.since(mark))):
+            self.writer.forget(mark)
+            return None
+        return ids
+
     def _expand(self, node: Node) -> Sequence[Value] | None:
-        return None if node.op.no_onnx else expansion(node)
+        """The node from simpler ones: those of low precision in float32, to be rounded once."""
+        if node.op.no_onnx:
+            return None
+        return widened(node, node.inputs) if computes_low(node) else expansion(node)
 
     def _require_forms(self) -> None:
         if not self._missing:

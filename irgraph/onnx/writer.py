@@ -74,6 +74,22 @@ class Writer:
         """The same tensor under an id of its own."""
         return self._write("Identity", (id,), {}, tuple(OPSETS), (self.dtypes[id],), shared=False)[0]
 
+    def mark(self) -> tuple[int, int]:
+        """What is written by now, for `forget`."""
+        return len(self.records), len(self._shared_constants)
+
+    def since(self, mark: tuple[int, int]) -> list[Record]:
+        """The nodes that were written since a mark."""
+        return self.records[mark[0] :]
+
+    def forget(self, mark: tuple[int, int]) -> None:
+        """Undo what was written since a mark."""
+        records, constants = mark
+        del self.records[records:]
+        self._written = {key: at for key, at in self._written.items() if at < records}
+        while len(self._shared_constants) > constants:
+            del self.constants[self._shared_constants.popitem()[1]]
+
     # -------------------------------------------------------------------- the protocol of ops
 
     def read(self, value: Value) -> str:

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import numpy as np
+
 from ..layout import Layout
 from ..local_jacobian import ZERO, Grid, labels, term
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..types import DType, TensorType, as_dtype
 from ..value import Node, Value, operator
+from .constants import Constant, held, splat
 from .operands import as_value
 from .requirements import FREE, moving
 
@@ -61,6 +64,7 @@ class Copy(Op):
     """The same elements in memory of their own."""
 
     name: ClassVar[str] = "copy"
+    moves: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Identity"
 
@@ -104,12 +108,24 @@ class StopGradient(Op):
 def cast(x: Value, dtype: object) -> Value:
     """`x` with another dtype; the same value where it has it already.
 
+    Integers are rounded to the nearest float, floats to integers truncate. Finite numbers beyond the largest
+    of a narrower float dtype become infinite; what an integer dtype can't hold (NaN, infinities, numbers out
+    of range) becomes whatever the device makes of it, without a warning. Of a constant, which is known now,
+    such a cast raises DTypeError.
+
     >>> from irgraph import constant, evaluate
     >>> evaluate(cast(constant([1.7, -1.7]), "int64"))
     array([ 1, -1])
     """
     value, wanted = as_value(x), as_dtype(dtype)
-    return value if value.dtype is wanted else Cast(wanted)(value)
+    if value.dtype is wanted:
+        return value
+    number, op = splat(value), value.node.op
+    if number is not None:
+        held(np.array(number), wanted)
+    elif isinstance(op, Constant):
+        held(op.data.array, wanted)
+    return Cast(wanted)(value)
 
 
 def stop_gradient(x: Value) -> Value:

@@ -119,6 +119,7 @@ class Where(Op):
     """a where the condition holds, else b; the side that is not chosen does not reach the result."""
 
     name: ClassVar[str] = "where"
+    moves: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

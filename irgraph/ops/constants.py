@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -14,7 +15,7 @@ from ..errors import DTypeError, ShapeError, explain
 from ..local_jacobian import Coefficient
 from ..onnx_writer import OnnxWriter
 from ..origin import here
-from ..types import DType, TensorType, as_dtype, float32, int64
+from ..types import DType, TensorType, as_dtype, float32, int64, numpy_kind, overflows
 from ..value import Node, Value
 from .leaf import Leaf
 
@@ -116,7 +117,25 @@ def constant(content: Any, dtype: object = None) -> Value:
     if array.dtype == object:
         raise DTypeError(explain(f"constant({content!r})", "numbers in a regular array", here()))
     target = as_dtype(array.dtype if dtype is None else dtype)
-    return Constant(ArrayData(array.astype(target.numpy, copy=False)))()
+    return Constant(ArrayData(held(array, target)))()
+
+
+def held(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    """The array in a dtype; floats to integers truncate. Raises DTypeError where the dtype can't hold it."""
+    if array.dtype == dtype.numpy:
+        return array
+    kind = numpy_kind(array.dtype)
+    if dtype.is_float and kind in "iuf":
+        beyond = overflows(array, dtype)
+    elif dtype.is_integer and kind in "iuf":
+        limits = np.iinfo(dtype.numpy)
+        beyond = ~((array > limits.min - 1) & (array < limits.max + 1))  # NaN is not between them
+    else:
+        beyond = np.zeros((), bool)
+    if beyond.any():
+        first = array[tuple(np.argwhere(beyond)[0])]
+        raise DTypeError(explain(f"the number {first}", f"ones that {dtype} can hold", here()))
+    return array.astype(dtype.numpy)
 
 
 def full(shape: Sequence[Size | str] | Size | str, number: float, dtype: object = None) -> Value:
@@ -170,6 +189,8 @@ def as_element(number: float, dtype: DType) -> float:
     if dtype.kind == "bool":
         return bool(number)
     if dtype.is_float:
+        if math.isfinite(number) and overflows(np.array(float(number)), dtype).any():
+            raise DTypeError(explain(f"the number {number!r}", f"one that {dtype} can hold", here()))
         return float(number)
     limits = np.iinfo(dtype.numpy)
     if not limits.min <= number <= limits.max or int(number) != number:  # NaN is not between them

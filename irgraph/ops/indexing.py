@@ -83,6 +83,7 @@ class Take(Op):
     """x[index] on one axis, for indices that were checked."""
 
     name: ClassVar[str] = "take"
+    moves: ClassVar[bool] = True
     axis: int
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -18,7 +18,7 @@ from ..errors import ShapeError, explain
 from ..local_jacobian import ZERO, Grid
 from ..op import Cost, Op
 from ..origin import here
-from ..types import TensorType, as_dtype, float32, float64, int64, uint32, uint64
+from ..types import TensorType, as_dtype, bfloat16, float16, float32, float64, int64, uint32, uint64
 from ..value import Node, Value
 from .comparison import greater_equal, where
 from .constants import onnx_scalar
@@ -153,7 +153,7 @@ def random_uniform(
     """Numbers spread evenly over [low, high), new at each step.
 
     The stream comes from `name`, and two streams of one graph need two names. float32 has 24 random
-    bits, float64 53. `compile(seed=…)` sets the key.
+    bits, float64 53, float16 11, bfloat16 8. `compile(seed=…)` sets the key.
 
     >>> from irgraph import compile
     >>> f = compile(random_uniform((2,), name="noise"), seed=1)
@@ -164,11 +164,16 @@ def random_uniform(
     return unit if (low, high) == (0.0, 1.0) else unit * (high - low) + low
 
 
+_BITS = {float32: 24, float16: 11, bfloat16: 8}
+"""The bits of each significand: all multiples of 2^-bits below 1 are exact."""
+
+
 def _unit(shape: Shape, name: str, dtype: Any) -> Value:
     require_float("random numbers", TensorType(dtype, ()))
     stream = _stream(name)
-    if dtype == float32:
-        return _words(stream, name, shape, 24).astype(float32) * 2.0**-24
+    if dtype in _BITS:
+        bits = _BITS[dtype]
+        return _words(stream, name, shape, bits).astype(dtype) * 2.0**-bits
     high = _words(stream, name, shape, 27).astype(float64)
     low = _words(stream, f"{name}/low", shape, 26).astype(float64)
     return (high * 2.0**26 + low) * 2.0**-53
@@ -191,6 +196,8 @@ def random_normal(
     """
     sizes = as_shape(shape)
     type = as_dtype(dtype)
+    if type.is_low:  # what is drawn in float32 is rounded once
+        return random_normal(shape, mean, std, name=name).astype(type)
     radius = sqrt(-2.0 * log(1.0 - _unit(sizes, f"{name}/radius", type)))
     normal = radius * cos(2.0 * math.pi * _unit(sizes, f"{name}/angle", type))
     return normal if (mean, std) == (0.0, 1.0) else normal * std + mean

@@ -105,6 +105,7 @@ class Pad(Op):
     """`value` everywhere, and along each axis `x[i]` at `start + step * i`: the transpose of a slice."""
 
     name: ClassVar[str] = "pad"
+    moves: ClassVar[bool] = True
     starts: Shape
     steps: tuple[int, ...]
     shape: Shape
@@ -167,6 +168,7 @@ class Concatenate(Op):
     """The inputs one after the other along an axis."""
 
     name: ClassVar[str] = "concatenate"
+    moves: ClassVar[bool] = True
     axis: int
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

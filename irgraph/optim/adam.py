@@ -11,7 +11,7 @@ from ..ops.elementary import exp, sqrt
 from ..origin import here
 from ..types import DType
 from ..value import Value
-from .optimizer import Optimizer
+from .optimizer import Optimizer, moved
 
 
 class Adam(Optimizer):
@@ -51,15 +51,18 @@ class Adam(Optimizer):
         step = self.variable("adam/step", "int64")
         count = step + 1
         found: list[Update] = [(step, count)]
-        shared = {dtype: self._shared(count, rate, dtype) for dtype in {p.dtype: None for p in parameters}}
+        shared = {
+            dtype: self._shared(count, rate, dtype) for dtype in {p.dtype.wide: None for p in parameters}
+        }
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            size, root = shared[parameter.dtype]
+            size, root = shared[parameter.dtype.wide]
+            gradient = gradient.astype(parameter.dtype.wide)
             mean, square = self.slot(parameter, "mean"), self.slot(parameter, "square")
             new_mean = mean * self.beta1 + gradient * (1 - self.beta1)
             new_square = square * self.beta2 + gradient * gradient * (1 - self.beta2)
             scale = sqrt(new_square) / root + self.epsilon
             found += [(mean, new_mean), (square, new_square)]
-            found.append((parameter, parameter - new_mean * size / scale))
+            found.append(moved(parameter, new_mean * size / scale))
         return found
 
     def _shared(self, count: Value, rate: Value, dtype: DType) -> tuple[Value, Value]:

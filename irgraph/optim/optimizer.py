@@ -51,7 +51,7 @@ class Optimizer(ABC):
                 )
             )
         _, gradients = value_and_grad(loss, chosen)
-        rate = self.variable(LEARNING_RATE, loss.dtype, self.learning_rate)
+        rate = self.variable(LEARNING_RATE, loss.dtype.wide, self.learning_rate)
         with carrying(here().derived("update")):
             return self.updates(chosen, gradients, rate)
 
@@ -60,12 +60,18 @@ class Optimizer(ABC):
         return state(self._scoped(name), dtype=dtype, init=start)
 
     def slot(self, parameter: Value, name: str) -> Value:
-        """A state variable of a parameter's type that starts at zero, named after both."""
+        """A state variable of a parameter's shape that starts at zero, named after both; float32 for a
+        parameter of low precision, in which squares of gradients would vanish."""
         shape = cast("tuple[int, ...]", parameter.shape)
-        return state(self._scoped(f"{parameter.node.op.label}/{name}"), shape, parameter.dtype)
+        return state(self._scoped(f"{parameter.node.op.label}/{name}"), shape, parameter.dtype.wide)
 
     def _scoped(self, name: str) -> str:
         return f"{self.name}/{name}" if self.name else name
+
+
+def moved(parameter: Value, by: Value) -> Update:
+    """The update that subtracts a step, computed in the step's dtype."""
+    return parameter, (parameter.astype(by.dtype) - by).astype(parameter.dtype)
 
 
 def trainable(loss: Value) -> list[Value]:

@@ -8,7 +8,7 @@ from ..errors import GraphError, explain
 from ..graph import Update
 from ..origin import here
 from ..value import Value
-from .optimizer import Optimizer
+from .optimizer import Optimizer, moved
 
 
 class SGD(Optimizer):
@@ -42,11 +42,11 @@ class SGD(Optimizer):
     def updates(self, parameters: Sequence[Value], gradients: Sequence[Value], rate: Value) -> list[Update]:
         found: list[Update] = []
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            direction = gradient
+            direction = gradient = gradient.astype(parameter.dtype.wide)
             if self.momentum:
                 velocity = self.slot(parameter, "velocity")
-                moved = velocity * self.momentum + gradient
-                found.append((velocity, moved))
-                direction = gradient + moved * self.momentum if self.nesterov else moved
-            found.append((parameter, parameter - direction * rate.astype(parameter.dtype)))
+                faster = velocity * self.momentum + gradient
+                found.append((velocity, faster))
+                direction = gradient + faster * self.momentum if self.nesterov else faster
+            found.append(moved(parameter, direction * rate.astype(direction.dtype)))
         return found

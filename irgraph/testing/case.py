@@ -10,13 +10,15 @@ import numpy as np
 
 from ..graph import Graph
 from ..ops.sources import input
-from ..types import as_dtype
+from ..types import as_dtype, numpy_kind
 from ..value import Node, Value
 
 Array = np.ndarray[Any, Any]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 Build = Callable[..., Any]  # of input values: one value, or a sequence of them
 Oracle = Callable[..., Any] | None  # of arrays: an array or a number, or a sequence of them
+
+LOW = ("float16", "bfloat16")
 
 SIZES: dict[str, int] = {"n": 4, "m": 3}
 """What the names in the shapes of cases stand for, where nothing else is said."""
@@ -141,6 +143,12 @@ class Case:
         return frozenset(found)
 
     @property
+    def low_dtypes(self) -> tuple[str, ...]:
+        """The dtypes of low precision that the case holds in too: all, where it holds in any float dtype."""
+        generic = {"float32", "float64"} <= set(self.dtypes)
+        return LOW if generic and any(arg.dtype is None for arg in self.inputs.values()) else ()
+
+    @property
     def differentiable(self) -> tuple[str, ...]:
         """The inputs that derivatives are checked towards."""
         return tuple(n for n, arg in self.inputs.items() if arg.differentiable and arg.dtype is None)
@@ -175,14 +183,15 @@ class Case:
         drawn: dict[str, Array] = {}
         for name, arg in self.inputs.items():
             wanted = as_dtype(arg.named_dtype(dtype or self.dtypes[0])).numpy
-            drawn[name] = np.asarray(arg.draw(rng, arg.bound(bound))).astype(wanted)
+            with np.errstate(over="ignore"):  # beyond float16 is infinity
+                drawn[name] = np.asarray(arg.draw(rng, arg.bound(bound))).astype(wanted)
         return drawn
 
     def expected(self, arrays: Mapping[str, Array]) -> list[Array]:
         """What the oracle says."""
         if self.oracle is None:
             raise ValueError(f"{self} has no oracle")
-        wide = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays.values()]
+        wide = [a.astype(np.float64) if numpy_kind(a.dtype) == "f" else a for a in arrays.values()]
         found = self.oracle(*wide)
         return [np.asarray(a) for a in found] if isinstance(found, (list, tuple)) else [np.asarray(found)]
 

@@ -19,7 +19,7 @@ from ..autodiff.forward import jvp
 from ..autodiff.reverse import vjp
 from ..function import compile
 from ..ops.sources import input
-from ..types import as_dtype
+from ..types import as_dtype, numpy_kind
 from ..value import Value
 
 Array = np.ndarray[Any, Any]
@@ -121,12 +121,13 @@ def assert_close(found: Array, wanted: Array, tolerance: float, value: Value | N
         raise AssertionError(f"found {found.dtype}{list(found.shape)}; {value!r} was inferred")
     if found.shape != wanted.shape:
         raise AssertionError(f"found shape {found.shape}; needed {wanted.shape}")
-    finite = np.abs(wanted[np.isfinite(wanted)]) if wanted.dtype.kind == "f" else np.zeros(0)
-    scale = max(1.0, float(finite.max(initial=0.0)))
-    exact = found.dtype.kind != "f"
-    np.testing.assert_allclose(
-        found.astype(np.float64), wanted.astype(np.float64), rtol=0, atol=0 if exact else tolerance * scale
-    )
+    exact = numpy_kind(found.dtype) != "f"
+    if as_dtype(found.dtype).is_low:
+        with np.errstate(over="ignore"):
+            wanted = wanted.astype(found.dtype)  # as what overflows it is infinite
+    wide = wanted.astype(np.float64)
+    scale = max(1.0, float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0)))
+    np.testing.assert_allclose(found.astype(np.float64), wide, rtol=0, atol=0 if exact else tolerance * scale)
 
 
 def check_jvp(

@@ -16,7 +16,7 @@ from ..compiler.protocol import Executor
 from ..errors import ExecutorError, NumericalError
 from ..function import Function, compile
 from ..types import as_dtype
-from .case import Case
+from .case import LOW, Case
 from .derivatives import assert_close
 
 Array = np.ndarray[Any, Any]
@@ -44,6 +44,8 @@ def check_case(executor: Executor, case: Case, dtype: str, tolerances: Mapping[s
     Before each run the function is fed NaN for all floats, so that memory that it uses again holds NaN: a
     kernel that leaves an element as it finds it is found out. Raises AssertionError.
     """
+    if dtype in LOW:
+        _require_arrays(executor, dtype)
     graph = case.build_graph(dtype, named=bool(case.names))
     function = compiled(executor, list(graph.outputs))
     names = list(function.graph.inputs)
@@ -70,6 +72,14 @@ def check_case(executor: Executor, case: Case, dtype: str, tolerances: Mapping[s
         tried += 1
     if not tried:
         raise SkipTest("no size that the case allows")
+
+
+def _require_arrays(executor: Executor, dtype: str) -> None:
+    """Skip where the device does not know a dtype at all."""
+    try:
+        executor.to_host(executor.to_device(np.zeros(1, as_dtype(dtype).numpy)))
+    except Exception as error:  # whatever a device says
+        raise SkipTest(f"no arrays of {dtype}") from error
 
 
 def _answers(case: Case, arrays: Mapping[str, Array]) -> list[Array] | None:

@@ -25,7 +25,8 @@ def conformance_checks(
 
     There is one for each op case and float dtype, `op:tanh-matrix-float32`, and one for each point of
     the contract, `contract:a_failing_step_leaves_the_state`. `dtypes` are the float dtypes to run the cases
-    in, by default all of each case; `tolerances` by dtype, by default `irgraph.comparing.TOLERANCES`.
+    in, by default all that a case holds in, float16 and bfloat16 among them; `tolerances` by dtype, by
+    default `irgraph.comparing.TOLERANCES`.
     """
     runner = find_executor(executor) if isinstance(executor, str) else executor
     within = {**TOLERANCES, **(tolerances or {})}
@@ -36,7 +37,7 @@ def conformance_checks(
     for case in CASES:
         if case.oracle is None:
             continue
-        for dtype in case.dtypes:
+        for dtype in case.dtypes + case.low_dtypes:
             if dtypes is None or dtype in dtypes:
                 run = partial(check_case, case=case, dtype=dtype, tolerances=within)
                 checks.append(Check(f"op:{case}-{dtype}", "The values are the oracle's.", runner, run))

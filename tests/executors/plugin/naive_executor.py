@@ -145,5 +145,5 @@ class NaivePlan:
         """Store a result, and check it if asked to."""
         array = self.array(slot)
         array[...] = content
-        if self.check and array.dtype.kind == "f" and not np.isfinite(array).all():
+        if self.check and slot.dtype.is_float and not np.isfinite(array).all():
             raise NonFiniteError(f"found a number that is not finite in {what}; needed finite ones.")
