@@ -18,16 +18,15 @@ def normalized(x: ig.Value, name: str) -> ig.Value:
     """Batch normalization, with running statistics that travel with the value."""
     channels = x.shape[1]
     assert isinstance(channels, int)
-    mean = x.mean((0, 2, 3))
-    centred = x - mean.reshape(1, channels, 1, 1)
-    var = (centred * centred).mean((0, 2, 3))
-    running_mean = ig.state(f"{name}.mean", (channels,))
-    running_var = ig.state(f"{name}.var", (channels,), init=1.0)
-    scale = ig.parameter(f"{name}.scale", (channels, 1, 1), init=1.0)
-    shift = ig.parameter(f"{name}.shift", (channels, 1, 1))
-    y = centred / ig.sqrt(var.reshape(1, channels, 1, 1) + 1e-5) * scale + shift
-    new = {running_mean: 0.9 * running_mean + 0.1 * mean, running_var: 0.9 * running_var + 0.1 * var}
-    return ig.with_update(y, new)
+    scale, bias = (
+        ig.parameter(f"{name}.scale", (channels,), init=1.0),
+        ig.parameter(f"{name}.bias", (channels,)),
+    )
+    mean, variance = (
+        ig.state(f"{name}.mean", (channels,)),
+        ig.state(f"{name}.variance", (channels,), init=1.0),
+    )
+    return ig.batch_norm(x, scale, bias, mean, variance, training=True)
 
 
 def network() -> dict[str, ig.Value]:
@@ -37,7 +36,7 @@ def network() -> dict[str, ig.Value]:
     w1 = ig.parameter("conv1.w", (12, 8, 3, 3), init=ig.init.he_normal())
     hidden = ig.relu(normalized(ig.conv(x, w0, padding=1), "norm0"))
     hidden = ig.relu(normalized(ig.conv(hidden, w1, padding=1, stride=2), "norm1"))
-    hidden = ig.dropout(hidden, 0.2, name="drop").mean((2, 3))
+    hidden = ig.dropout(ig.max_pool(hidden, 2), 0.2, name="drop").mean((2, 3))
     out = ig.parameter("out.w", (12, 5), init=ig.init.glorot_uniform())
     logits = hidden @ out + ig.parameter("out.b", (5,))
     return {"loss": ig.losses.softmax_cross_entropy(logits, label), "logits": logits}
