@@ -62,7 +62,7 @@ def test_a_constant_that_is_nan_survives_printing() -> None:
     assert ig.parse(str(graph)).structure() == graph.structure()
 
 
-@pytest.mark.parametrize("number", [0.1, 1e300, -1e-60])
+@pytest.mark.parametrize("number", [0.1, 3e38, -1e-60])
 def test_a_cast_splat_keeps_what_its_dtype_rounded(number: float) -> None:
     with np.errstate(over="ignore"):
         expected = np.float64(np.float32(number))
