@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 import irgraph as ig
+from benchmarks import jax_images
 from irgraph.op import Op
 
 Array = Any
@@ -147,6 +148,7 @@ TABLE: dict[str, Rule] = {
     **{name: _elementwise(function) for name, function in (UNARY | BINARY).items()},
     **{name: _reduction(function) for name, function in REDUCTIONS.items()},
     **OTHERS,
+    **jax_images.RULES,
 }
 
 
