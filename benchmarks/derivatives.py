@@ -62,6 +62,9 @@ def main() -> None:
         except Untranslated as error:
             left_out[case.op] = f"JAX has no rule here for {error}"
             continue
+        except NotImplementedError as error:
+            left_out[str(case)] = f"JAX: {error}"
+            continue
         except (TypeError, ValueError) as error:  # ours or JAX's: either way this case shows nothing
             print(f"{case}: {error}", file=sys.stderr)
             first = second = float("inf")

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 import irgraph as ig
-from benchmarks import jax_images
+from benchmarks import jax_images, jax_matrices
 from irgraph.op import Op
 
 Array = Any
@@ -148,6 +148,7 @@ TABLE: dict[str, Rule] = {
     **{name: _elementwise(function) for name, function in (UNARY | BINARY).items()},
     **{name: _reduction(function) for name, function in REDUCTIONS.items()},
     **OTHERS,
+    **jax_matrices.RULES,
     **jax_images.RULES,
 }
 
