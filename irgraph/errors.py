@@ -34,6 +34,10 @@ class ExecutorError(IrgraphError, RuntimeError):
     """An executor is unknown, broken, busy, or lacks kernels."""
 
 
+class DeviceMemoryError(IrgraphError, MemoryError):
+    """A device has less memory free than what is asked of it."""
+
+
 class NonFiniteError(IrgraphError, FloatingPointError):
     """A value is NaN or infinite where `check=True` forbids it."""
 

@@ -19,7 +19,7 @@ def find_executor(name: str) -> Executor:
     """The executor that an installed package registered under this name.
 
     Raises ExecutorError for an unknown name (listing the installed ones), for two providers of one
-    name, and for a provider whose import fails (chaining its error).
+    name, for a provider whose import fails (chaining its error), and what the provider itself lacks.
     """
     from importlib.metadata import entry_points  # a slow import, of no use before something compiles
 
@@ -41,6 +41,8 @@ def find_executor(name: str) -> Executor:
     (entry,) = providers[name]
     try:
         executor: Executor = entry.load()()
+    except ExecutorError:  # which says itself what it lacks
+        raise
     except Exception as error:
         raise ExecutorError(
             explain(f"executor {name!r} ({entry.value}), whose import failed", "one that loads")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,10 @@ from .state import misfit
 from .types import TensorType, format_shape
 from .value import Value
 
+Array = Any  # of NumPy, or of the executor's device
 Shapes = tuple[tuple[int, ...], ...]
+AsFeed = Callable[[Any], Array | None]
+"""What an executor makes of an array on its own device; None for what is to be taken by NumPy."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +29,22 @@ class Feed:
     type: TensorType
     origin: object
     dtype: np.dtype[Any]
+    as_feed: AsFeed
 
-    def array(self, fed: Any) -> np.ndarray[Any, Any]:
-        """The fed value as an array of the right kind and rank."""
+    def array(self, fed: Any) -> Array:
+        """The fed value as an array of the right kind and rank, on the host or on the executor's device."""
         if type(fed) is np.ndarray and fed.dtype == self.dtype and fed.ndim == len(self.type.shape):
             return fed
-        try:
-            array = np.asarray(fed)
-        except ValueError as error:  # ragged lists
-            found = f"a {type(fed).__name__} that is no array for input {self.name!r} ({error})"
-            raise FeedError(explain(found, str(self.type), self.origin)) from None
-        wrong = misfit(array, self.type, lenient=not hasattr(fed, "dtype"))
+        array = self.as_feed(fed)
+        if array is not None:
+            wrong = self._misfit_of_device(array)
+        else:
+            try:
+                array = np.asarray(fed)
+            except (ValueError, TypeError) as error:  # ragged lists, arrays of a device
+                found = f"a {type(fed).__name__} that is no array for input {self.name!r} ({error})"
+                raise FeedError(explain(found, str(self.type), self.origin)) from None
+            wrong = misfit(array, self.type, lenient=not hasattr(fed, "dtype"))
         if wrong:
             do = "Feed numbers that fit, or give the input a wider dtype."
             if wrong[0].startswith("dtype"):
@@ -45,6 +53,13 @@ class Feed:
         if array.ndim != len(self.type.shape):
             raise self.wrong_shape(array.shape)
         return array
+
+    def _misfit_of_device(self, array: Array) -> tuple[str, str] | None:
+        """Like `misfit`, without a look at the elements, which are not here."""
+        safe = np.can_cast(array.dtype, self.dtype, "safe") or array.dtype.kind == "f"
+        if array.dtype.kind == self.dtype.kind and safe:
+            return None
+        return f"dtype {array.dtype} on the device", f"{self.type.dtype}, or a smaller one of its kind"
 
     def wrong_shape(self, found: tuple[int, ...], why: str = "") -> FeedError:
         """The error for a fed shape."""
@@ -60,18 +75,20 @@ class Feed:
 class Feeds:
     """The inputs of a compiled graph by name, and the named dims that it needs."""
 
-    def __init__(self, inputs: Mapping[str, Value], names: frozenset[str]) -> None:
-        self._feeds = [Feed(n, v.type, v.node.origin, v.dtype.numpy) for n, v in inputs.items()]
+    def __init__(
+        self, inputs: Mapping[str, Value], names: frozenset[str], as_feed: AsFeed = lambda fed: None
+    ) -> None:
+        self._feeds = [Feed(n, v.type, v.node.origin, v.dtype.numpy, as_feed) for n, v in inputs.items()]
         self._dims = names
         self.names = tuple(inputs)
 
-    def arrays(self, fed: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
+    def arrays(self, fed: Mapping[str, Any]) -> list[Array]:
         """What was fed, as arrays in the order of the inputs. Raises FeedError where it does not fit."""
         if fed.keys() != set(self.names):
             raise self._wrong_names(fed)
         return [feed.array(fed[feed.name]) for feed in self._feeds]
 
-    def fit_by_dtype(self, arrays: Sequence[np.ndarray[Any, Any]]) -> bool:
+    def fit_by_dtype(self, arrays: Sequence[Array]) -> bool:
         """Whether all arrays of these dtypes fit: not where a number may be too large for its input."""
         return all(
             array.dtype == feed.dtype or np.can_cast(array.dtype, feed.dtype, "safe")

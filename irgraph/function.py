@@ -49,7 +49,7 @@ class Function:
         self.executor = executor
         self._outputs = outputs
         self._check = check
-        self._feeds = Feeds(inputs, program.names)
+        self._feeds = Feeds(inputs, program.names, getattr(executor, "as_feed", lambda fed: None))
         order = [self._feeds.names.index(name) for name in program.graph.inputs]
         self._pick = None if order == list(range(len(self._feeds.names))) else order
         self._prepared: OrderedDict[Shapes, tuple[Shapes, Plan, PreparedPlan]] = OrderedDict()
@@ -177,7 +177,7 @@ class Function:
                     do="Nothing was run.",
                 )
             )
-        if not all(target.flags.writeable for target in targets) or _overlap(targets):
+        if not all(getattr(target.flags, "writeable", True) for target in targets) or _overlap(targets):
             raise FeedError(
                 explain("out arrays that are read-only or share memory", "arrays of their own to write to")
             )

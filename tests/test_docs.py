@@ -23,6 +23,7 @@ import pytest
 
 from irgraph.op import OPS
 from irgraph_array import KERNELS
+from irgraph_cupy import KERNELS as CUDA_KERNELS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -36,7 +37,7 @@ FILE = "example.py"
 @contextlib.contextmanager
 def module() -> Iterator[ModuleType]:
     """A module for the blocks of a page; the ops and kernels that they make are forgotten after."""
-    tables: list[dict[Any, Any]] = [OPS, KERNELS]
+    tables: list[dict[Any, Any]] = [OPS, KERNELS, CUDA_KERNELS]
     kept = [dict(table) for table in tables]
     made = sys.modules["example"] = ModuleType("example")
     try:

@@ -12,6 +12,7 @@ from irgraph.dims import bind
 from irgraph.errors import FeedError, explain
 from irgraph.ops.indexing import CheckIndex, Take
 from irgraph.ops.random import LOW, MULTIPLIERS, ROUNDS, WEYL, Philox
+from irgraph.value import Node
 
 from .table import Array, Call, Context, kernel
 
@@ -30,20 +31,21 @@ def _check_index(
 
         def check() -> None:
             if largest() >= limit:
-                raise _out_of_range(context, index, size)
+                raise out_of_range(context.node, index, size)
 
         yield check
 
 
-def _out_of_range(context: Context, index: Array, size: int) -> FeedError:
+def out_of_range(node: Node, index: Array, size: int) -> FeedError:
+    """The error for indices in host memory of which one is not in 0 … size - 1."""
     bad = np.argwhere((index < 0) | (index >= size))[0]
     at = ", ".join(map(str, bad))
-    value = context.node.inputs[0]
+    value = node.inputs[0]
     return FeedError(
         explain(
             f"the index {int(index[tuple(bad)])} at [{at}] of {value.label}",
             f"integers from 0 to {size - 1}",
-            f"{context.node.origin}: {context.node.origin.source}",
+            f"{node.origin}: {node.origin.source}",
             "Nothing was changed in the state.",
         )
     )

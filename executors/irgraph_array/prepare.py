@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from irgraph.compiler.plan import Plan, Slot, Step
 from irgraph.errors import IrgraphError, NonFiniteError, explain
 from irgraph.layout import Layout
@@ -27,13 +29,8 @@ from .scratch import Scratch
 from .table import KERNELS, Array, Call, Context, assign
 
 
-class Arrays(Protocol):
-    """The few things that differ between array modules."""
-
-    @property
-    def xp(self) -> Any:
-        """The array module."""
-        ...
+class Memory(Protocol):
+    """Where arrays lie."""
 
     def allocate(self, nbytes: int) -> Array:
         """Uninitialized bytes, aligned to `irgraph.compiler.plan.ALIGNMENT`."""
@@ -41,6 +38,15 @@ class Arrays(Protocol):
 
     def view(self, memory: Array, layout: Layout, dtype: str, offset: int) -> Array:
         """An array over memory, from a byte offset on; strides and offset of the layout in elements."""
+        ...
+
+
+class Arrays(Memory, Protocol):
+    """The few things that differ between array modules."""
+
+    @property
+    def xp(self) -> Any:
+        """The array module."""
         ...
 
     def commit(self, calls: Sequence[Call]) -> None:
@@ -91,9 +97,17 @@ def prepare(arrays: Arrays, plan: Plan, state: Mapping[str, Array], check: bool 
 
     `check`: after each node, raise NonFiniteError if a float result is not finite.
     """
-    bound = _Bound(arrays, plan, state)
+    bound = Views(arrays, plan, state)
+    scratch = Scratch(arrays.allocate)
+
+    def calls_of(step: Step) -> list[Call]:
+        scratch.restart()
+        context = Context(arrays.xp, plan.sizes, step.node, scratch)
+        slots = [[bound.array(slot) for slot in each] for each in (step.inputs, step.outputs)]
+        return list(KERNELS[type(step.node.op)].bind(context, step.node.op, *slots))
+
     for step in plan.prologue:
-        for call in bound.calls(step):
+        for call in calls_of(step):
             call()
     compute: list[Call] = []
     owners: list[Node] = []
@@ -103,28 +117,26 @@ def prepare(arrays: Arrays, plan: Plan, state: Mapping[str, Array], check: bool 
             compute.append(_finite(arrays.xp, bound.array(slot), f"the feed {name!r}", node))
             owners.append(node)
     for step in plan.compute:
-        calls = bound.calls(step)
+        calls = calls_of(step)
         if check:
             what = f"a result of {step.node.op.name}"
             calls += [_finite(arrays.xp, bound.array(slot), what, step.node) for slot in step.outputs]
         compute += calls
         owners += [step.node] * len(calls)
-    commit = [call for step in plan.commit for call in bound.calls(step)]
+    commit = [call for step in plan.commit for call in calls_of(step)]
     commit += [assign(bound.array(target), bound.array(source)) for target, source in plan.copies]
     feeds = [bound.array(slot) for slot in plan.feeds.values()]
     outputs = [bound.array(slot) for slot in plan.outputs]
     return Prepared(arrays, feeds, compute, owners, outputs, commit, bound.arena, plan.arena_nbytes)
 
 
-class _Bound:
-    """The arrays of a plan's slots, and the calls of its steps on them."""
+class Views:
+    """The arrays of a plan's slots, in one arena and in the state."""
 
-    def __init__(self, arrays: Arrays, plan: Plan, state: Mapping[str, Array]) -> None:
-        self.arrays = arrays
-        self.sizes = plan.sizes
+    def __init__(self, memory: Memory, plan: Plan, state: Mapping[str, Array]) -> None:
+        self.memory = memory
         self.state = state
-        self.arena = arrays.allocate(plan.arena_nbytes)
-        self.scratch = Scratch(arrays.allocate)
+        self.arena = memory.allocate(plan.arena_nbytes)
         self._views: dict[tuple[int, Layout, str], Array] = {}
 
     def array(self, slot: Slot) -> Array:
@@ -139,29 +151,26 @@ class _Bound:
         key = (id(memory) if buffer.kind == "state" else offset, slot.layout, slot.dtype.name)
         found = self._views.get(key)
         if found is None:
-            found = self._views[key] = self.arrays.view(memory, slot.layout, slot.dtype.name, offset)
+            found = self._views[key] = self.memory.view(memory, slot.layout, slot.dtype.name, offset)
         return found
-
-    def calls(self, step: Step) -> list[Call]:
-        """What one step does, bound to its arrays."""
-        self.scratch.restart()
-        context = Context(self.arrays.xp, self.sizes, step.node, self.scratch)
-        inputs = [self.array(slot) for slot in step.inputs]
-        outputs = [self.array(slot) for slot in step.outputs]
-        return list(KERNELS[type(step.node.op)].bind(context, step.node.op, inputs, outputs))
 
 
 def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:
     def check() -> None:
         if numpy_kind(array.dtype) == "f" and not xp.isfinite(array).all():
-            bad = xp.argwhere(~xp.isfinite(array))[0].tolist()
-            raise NonFiniteError(
-                explain(
-                    f"{float(array[tuple(bad)])} at {bad} of {what}",
-                    "finite numbers",
-                    f"{node.origin}: {node.origin.source}",
-                    "It is the first that is not finite; the state is as before the call.",
-                )
-            )
+            raise not_finite(array, what, node)
 
     return check
+
+
+def not_finite(array: Array, what: str, node: Node) -> NonFiniteError:
+    """The error for an array in host memory that holds NaN or inf."""
+    bad = np.argwhere(~np.isfinite(array))[0].tolist()
+    return NonFiniteError(
+        explain(
+            f"{float(array[tuple(bad)])} at {bad} of {what}",
+            "finite numbers",
+            f"{node.origin}: {node.origin.source}",
+            "It is the first that is not finite; the state is as before the call.",
+        )
+    )

@@ -19,6 +19,8 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_T
 BRINGS = {
     "runtime": "running exported models in ONNX Runtime, to check them",
     "view": "pictures of graphs without a system package, and networkx graphs",
+    "cuda12": "the GPU executor, for an NVIDIA driver of CUDA 12",
+    "cuda13": "the GPU executor, for an NVIDIA driver of CUDA 13",
     "demo": "`irgraph demo`: its digits, its picture, and the replay in ONNX Runtime",
     "dev": "the tests and the linters",
     "peers": "the libraries that the benchmarks are measured against",

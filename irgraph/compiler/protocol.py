@@ -27,7 +27,11 @@ class PreparedPlan(Protocol):
 
 
 class Executor(Protocol):
-    """Runs plans on one kind of device."""
+    """Runs plans on one kind of device.
+
+    It may also have `as_feed(array)`: an array that lies on its device, as its own kind of array and
+    without a copy, or None for all else. `fed` then holds such arrays too.
+    """
 
     name: str
 

@@ -1,0 +1,171 @@
+"""From a plan to launches: one arena on the device, and the order of a step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import starmap
+from operator import call, length_hint
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irgraph.compiler.plan import Plan, Step
+from irgraph.dims import bind
+from irgraph.errors import DeviceMemoryError, IrgraphError, explain
+from irgraph.ops.indexing import CheckIndex
+from irgraph.value import Node
+from irgraph_array import Views, not_finite, out_of_range
+
+from .device import Device
+from .elementwise import launch_copy
+from .indexed import launch_check_finite
+from .source import Array, Launch
+from .table import KERNELS, Action, CudaContext
+
+PASSED = 0x7F7F7F7F  # what the flag holds while no check has failed: four equal bytes, as memset writes
+
+
+class Check(NamedTuple):
+    """A check of a step: after how many calls what it looks at is computed, and the error it stands for."""
+
+    calls: int
+    array: Array
+    node: Node
+    what: str  # "" for a check of indices
+
+    def error(self, found: np.ndarray[Any, Any], sizes: Mapping[str, int]) -> IrgraphError:
+        """The error for what was found."""
+        if self.what:
+            return not_finite(found, self.what, self.node)
+        op = self.node.op
+        assert isinstance(op, CheckIndex)
+        return out_of_range(self.node, found, bind(op.size, sizes))
+
+
+class CupyPrepared:
+    """A plan bound to the device: calling it makes one step.
+
+    Everything is put on CuPy's current stream, and the host waits for the device only where a plan has
+    checks: then one flag is read before the commit is put there.
+    """
+
+    def __init__(self, device: Device, plan: Plan, state: Mapping[str, Array], check: bool) -> None:
+        self._device = device
+        self._sizes = plan.sizes
+        self._names = list(plan.feeds)
+        self._checks: list[Check] = []
+        self.scratch_nbytes = 0
+        require_memory(device, plan, state)
+        self._flag = device.empty((1,), "int32")
+        self._views = Views(device, plan, state)
+        prologue = [action for step in plan.prologue for action in self._actions(step)]
+        compute, owners = self._compute(plan, check)
+        commit = [action for step in plan.commit for action in self._actions(step)]
+        for target, source in plan.copies:
+            commit += launch_copy(self._views.array(source), self._views.array(target))
+        launches = [each for each in (*prologue, *compute, *commit) if isinstance(each, Launch)]
+        device.compile(launch.source for launch in launches)
+        for action in prologue:
+            device.call(action)()
+        self.compute = [device.call(action) for action in compute]
+        self._owners = owners
+        self._commit = [device.call(action) for action in commit]
+        self._feeds = device.feeds([self._views.array(slot) for slot in plan.feeds.values()])
+        self._outputs = [self._views.array(slot) for slot in plan.outputs]
+        self.arena_nbytes = plan.arena_nbytes + self.scratch_nbytes
+
+    def __call__(self, fed: Sequence[Any], out: Sequence[Array] | None = None) -> list[Array]:
+        """One step: feeds in, compute, outputs out, the flag, commit."""
+        with self._device.lock:
+            self._feeds.write(fed)
+            if self._checks:
+                self._flag.data.memset_async(PASSED & 0xFF, self._flag.nbytes)
+            self._run(len(self.compute))
+            results = [array.copy() for array in self._outputs] if out is None else list(out)
+            if self._checks:
+                self._require_passed(fed)
+            if out is not None:
+                deque(starmap(self._device.assign, zip(results, self._outputs, strict=True)), maxlen=0)
+            # One native call: no signal handler runs until the whole commit is on the stream.
+            deque(map(call, self._commit), maxlen=0)
+        return results
+
+    def _run(self, count: int) -> None:
+        calls = iter(self.compute[:count])
+        try:
+            for launch in calls:
+                launch()
+        except Exception as error:
+            node = self._owners[count - length_hint(calls) - 1]
+            error.add_note(f"  in {node!r}")
+            raise
+
+    def _require_passed(self, fed: Sequence[Any]) -> None:
+        """Raise the error of the first check that failed. What it saw may be overwritten by now, so the
+        step is repeated up to there; it has written no state yet."""
+        number = int(self._flag.get()[0])
+        if number == PASSED:
+            return
+        check = self._checks[number]
+        self._feeds.write(fed)
+        self._run(check.calls)
+        raise check.error(self._device.to_host(check.array), self._sizes)
+
+    # --------------------------------------------------------------------------------- binding
+
+    def _compute(self, plan: Plan, check: bool) -> tuple[list[Action], list[Node]]:
+        actions: list[Action] = []
+        owners: list[Node] = []
+
+        def add(new: Sequence[Action], node: Node) -> None:
+            actions.extend(new)
+            owners.extend([node] * len(new))
+
+        def require_finite(array: Array, what: str, node: Node) -> None:
+            if check and array.dtype.kind == "f" and array.size:
+                self._checks.append(Check(len(actions), array, node, what))
+                add(list(launch_check_finite(self._flag, len(self._checks) - 1, array)), node)
+
+        for name, slot in plan.feeds.items():
+            require_finite(self._views.array(slot), f"the feed {name!r}", slot.buffer.owner.node)
+        for step in plan.compute:
+            if isinstance(step.node.op, CheckIndex):
+                self._checks.append(Check(len(actions), self._views.array(step.inputs[0]), step.node, ""))
+            add(self._actions(step), step.node)
+            for slot in step.outputs:
+                require_finite(self._views.array(slot), f"a result of {step.node.op.name}", step.node)
+        return actions, owners
+
+    def _actions(self, step: Step) -> list[Action]:
+        """What one step does."""
+        number = len(self._checks) - 1
+        context = CudaContext(self._device.cupy, self._sizes, step.node, self._empty, self._flag, number)
+        inputs = [self._views.array(slot) for slot in step.inputs]
+        outputs = [self._views.array(slot) for slot in step.outputs]
+        actions: Any = KERNELS[type(step.node.op)].bind(context, step.node.op, inputs, outputs)
+        return list(actions)
+
+    def _empty(self, shape: Sequence[int], dtype: str) -> Array:
+        """Scratch memory of a kernel, beside the arena."""
+        array = self._device.empty(tuple(shape), dtype)
+        self.scratch_nbytes += array.nbytes
+        return array
+
+
+def require_memory(device: Device, plan: Plan, state: Mapping[str, Array]) -> None:
+    """Raise DeviceMemoryError unless a plan's arena fits into what is free."""
+    free = device.available()
+    if plan.arena_nbytes > free:
+        _, position = plan.live_peak()
+        largest = plan.live_at(position)[:3]
+        sizes = ", ".join(f"{buffer.owner!r}" for buffer in largest)
+        held = sum(int(array.nbytes) for array in state.values())
+        raise DeviceMemoryError(
+            explain(
+                f"{free:,} bytes free on the device",
+                f"{plan.arena_nbytes:,} for one step, besides {held:,} of state",
+                do=f"The largest at the peak: {sizes}. Feed a smaller batch; memory(...) tells what a step "
+                "takes. Nothing was run.",
+            )
+        )

@@ -1,0 +1,392 @@
+"""Generated CUDA C: NVRTC takes all of it, and on the CPU it computes what NumPy computes in float64."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+from irgraph.op import Op
+from irgraph.types import DTYPES, DType, as_dtype
+from irgraph_array.table import UFUNCS
+from irgraph_cupy.elementwise import launch_copy, launch_op, launch_take
+from irgraph_cupy.indexed import launch_add_at, launch_philox
+from irgraph_cupy.reductions import (
+    Reducer,
+    extreme_of,
+    launch_reduction,
+    launch_scan,
+    mean_of,
+    position_of,
+    sum_of,
+)
+from irgraph_cupy.source import OPTIONS, Launch, collapse, module
+from tests.cuda_shim import compiler, fake_cupy
+from tests.cuda_shim.sources import all_sources
+
+needs_gxx = pytest.mark.skipif(compiler.GXX is None, reason="needs g++, to run CUDA C on the CPU")
+
+
+def why_no_nvrtc() -> str:
+    """Why nothing can be compiled for a GPU here; empty where it can be, which takes no GPU."""
+    try:
+        import_module("cupy_backends.cuda.libs.nvrtc").getVersion()
+    except Exception as error:
+        return f"needs NVRTC: pip install cupy-cuda13x nvidia-cuda-nvrtc nvidia-cuda-runtime ({error})"[:160]
+    return ""
+
+
+@pytest.mark.skipif(bool(why_no_nvrtc()), reason=why_no_nvrtc())
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+def test_every_kernel_compiles_for_a_gpu(architecture: str) -> None:
+    nvrtc: Any = import_module("cupy_backends.cuda.libs.nvrtc")
+    text = all_sources()
+    program = nvrtc.createProgram(text, "kernels.cu", [], [])
+    try:
+        nvrtc.compileProgram(program, (*OPTIONS, f"-arch={architecture}"))
+    except nvrtc.NVRTCError:
+        pytest.fail(nvrtc.getProgramLog(program)[:4000])
+    code = nvrtc.getCUBIN(program)
+    names = [name for name, _, _ in compiler.KERNEL.findall(text)]
+    assert len(names) > 300
+    assert all(name.encode() in code for name in names)
+
+
+def test_no_kernel_adds_floats_atomically() -> None:
+    """Sums whose order is that in which threads arrive would differ from run to run."""
+    assert "atomicAdd" not in all_sources()
+    assert "atomicMin(out, number)" in all_sources()  # of integers: the order does not matter
+
+
+# ------------------------------------------------------------------------------------------- running
+
+
+def device(array: Any) -> fake_cupy.ndarray:
+    return fake_cupy.array(array)
+
+
+def blank(shape: Sequence[int], dtype: str) -> fake_cupy.ndarray:
+    """Memory of NaN, or of -1 in integers."""
+    return fake_cupy.empty(tuple(shape), dtype)
+
+
+def both_orders(make: Callable[[], tuple[Iterable[Launch], fake_cupy.ndarray]]) -> np.ndarray[Any, Any]:
+    """The result with threads in ascending order, once that in descending order is bit for bit the same."""
+    results = []
+    for descending in (False, True):
+        actions, out = make()
+        run_all(actions, descending)
+        results.append(out.get())
+    assert results[0].tobytes() == results[1].tobytes()
+    return results[0]
+
+
+def run_all(actions: Iterable[Launch], descending: bool = False) -> None:
+    launches = list(actions)
+    missing = {a.source.name: a.source for a in launches if a.source.name not in fake_cupy.functions}
+    if missing:
+        fake_cupy.preload(module(missing.values()))
+    for action in launches:
+        function = fake_cupy.functions[action.source.name]
+        function.descending = descending
+        try:
+            function((action.blocks,), (action.threads,), action.arguments)
+        finally:
+            function.descending = False
+
+
+SHAPES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    ((1,), (0,)),
+    ((7, 1), (0,)),
+    ((255,), (0,)),
+    ((3, 257), (1,)),
+    ((300, 5), (0,)),
+    ((2, 65, 3), (0, 2)),
+    ((4, 3, 5, 2), (1, 3)),
+    ((17000, 2), (1,)),
+    ((70001,), (0,)),
+    ((3, 66000), (1,)),
+    ((5, 4), ()),
+    ((3, 0), (1,)),
+]
+
+
+REDUCERS: dict[str, Callable[[Any, Any], Reducer]] = {
+    "sum": sum_of,
+    "mean": mean_of,
+    "max": lambda x, out: extreme_of(x, out, True),
+    "min": lambda x, out: extreme_of(x, out, False),
+}
+
+
+@cache
+def reduction_kernels() -> None:
+    """Compile them all in one go."""
+    found = {}
+    for shape, axes in SHAPES:
+        for dtype in ("float32", "int64", "uint8"):
+            x, kept = blank(shape, dtype), [n for axis, n in enumerate(shape) if axis not in axes]
+            for reducer in REDUCERS.values():
+                out = blank(kept, dtype)
+                for each in launch_reduction(reducer(x, out), x, axes, out, blank):
+                    found[each.source.name] = each.source
+    fake_cupy.preload(module(found.values()))
+
+
+@needs_gxx
+@pytest.mark.parametrize(("shape", "axes"), SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
+def test_reductions(shape: tuple[int, ...], axes: tuple[int, ...], dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=shape) * 100).astype(dtype)
+    kept = tuple(n for axis, n in enumerate(shape) if axis not in axes)
+    wide = x.astype("float64" if x.dtype.kind == "f" else x.dtype)
+    source = device(x)
+    wanted: dict[str, Any] = {"sum": wide.sum(axes, dtype=x.dtype if x.dtype.kind == "u" else None)}
+    if x.dtype.kind == "f" and x.size:
+        wanted["mean"] = wide.mean(axes)
+    if x.size:
+        wanted |= {"max": x.max(axes), "min": x.min(axes)}
+    reduction_kernels()
+    for name, expected in wanted.items():
+
+        def make(name: str = name) -> tuple[Iterable[Launch], fake_cupy.ndarray]:
+            out = blank(kept, dtype)
+            return launch_reduction(REDUCERS[name](source, out), source, axes, out, blank), out
+
+        tolerance = {"float32": 3e-7, "float64": 1e-13}.get(dtype, 0)
+        found = both_orders(make)
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 100 * x.size**0.5)
+
+
+@needs_gxx
+def test_extremes_of_nan_and_inf_are_those_of_numpy() -> None:
+    x = np.array([[1, np.nan, 3, np.nan], [-np.inf, -1, 2, 2], [np.inf, 5, np.inf, -np.inf]] * 100, "f")
+    source = device(x)
+    for is_max in (False, True):
+        values, positions = blank((300,), "float32"), blank((300,), "int64")
+        run_all(launch_reduction(extreme_of(source, values, is_max), source, (1,), values, blank))
+        run_all(launch_reduction(position_of(source, positions, is_max), source, (1,), positions, blank))
+        np.testing.assert_array_equal(values.get(), x.max(1) if is_max else x.min(1))
+        np.testing.assert_array_equal(positions.get(), x.argmax(1) if is_max else x.argmin(1))
+
+
+@needs_gxx
+@pytest.mark.parametrize("shape", [(1, 1), (3, 300), (20000, 3), (2, 1000)])
+def test_positions_are_those_of_the_first(shape: tuple[int, int]) -> None:
+    x = np.random.default_rng(0).integers(0, 4, shape)
+    source = device(x)
+    for is_max in (False, True):
+
+        def make(is_max: bool = is_max) -> tuple[Iterable[Launch], fake_cupy.ndarray]:
+            out = blank(shape[:1], "int64")
+            return launch_reduction(position_of(source, out, is_max), source, (1,), out, blank), out
+
+        np.testing.assert_array_equal(both_orders(make), x.argmax(1) if is_max else x.argmin(1))
+
+
+@needs_gxx
+@pytest.mark.parametrize("shape", [(1,), (256,), (257,), (600, 2), (5, 2, 3), (2, 0)])
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_running_sums(shape: tuple[int, ...], dtype: str) -> None:
+    x = (np.random.default_rng(0).normal(size=shape) * 10).astype(dtype)
+    source = device(x)
+    for axis in range(len(shape) if len(shape) != 2 else 1):  # many lines take the fibers long
+        for reverse in (False, True):
+
+            def make(axis: int = axis, reverse: bool = reverse) -> tuple[Iterable[Launch], fake_cupy.ndarray]:
+                out = blank(shape, dtype)
+                return launch_scan(source, axis, reverse, out), out
+
+            wide = np.flip(x, axis) if reverse else x
+            wanted = wide.cumsum(axis, dtype="float64" if dtype == "float32" else dtype)
+            wanted = np.flip(wanted, axis) if reverse else wanted
+            np.testing.assert_allclose(both_orders(make), wanted, rtol=1e-6, atol=1e-5)
+
+
+@needs_gxx
+@pytest.mark.parametrize("count", [0, 1, 200, 257, 5000])
+@pytest.mark.parametrize("rows", [1, 15, 16, 70_000])
+def test_scatter_add(count: int, rows: int) -> None:
+    rng = np.random.default_rng(count)
+    index, updates = rng.integers(0, min(rows, 40), (count, 2)), rng.normal(size=(count, 2, 3))
+
+    def make() -> tuple[Iterable[Launch], fake_cupy.ndarray]:
+        out = blank((rows, 3), "float64")
+        return launch_add_at(device(updates), device(index), out, blank), out
+
+    wanted = np.zeros((rows, 3))
+    np.add.at(wanted, index, updates)
+    np.testing.assert_allclose(both_orders(make), wanted, rtol=1e-13, atol=1e-13)
+
+
+@needs_gxx
+def test_indices_that_are_out_of_range_touch_nothing_else() -> None:
+    """A check reports them after the step; until then every access stays inside."""
+    bad = np.array([-5, 2, 99, 0] * 100)
+    x, out = np.arange(6.0).reshape(3, 2), blank((400, 2), "float64")
+    run_all(launch_take(device(x), device(bad), 0, out))
+    np.testing.assert_array_equal(out.get()[:4], x[[0, 2, 2, 0]])
+    rows = blank((3, 2), "float64")
+    run_all(launch_add_at(device(np.ones((400, 2))), device(bad), rows, blank))
+    np.testing.assert_array_equal(rows.get(), [[100] * 2, [0] * 2, [100] * 2])
+
+
+@needs_gxx
+def test_copies_between_any_two_layouts() -> None:
+    x = np.arange(120.0).reshape(2, 3, 4, 5)
+    source = device(x)
+    for view in ((slice(None),), (slice(None), slice(None, None, -1)), (1, slice(None, None, 2))):
+        part = source[view]
+        for dtype in ("float64", "bool"):
+            out = blank(part.shape, dtype)
+            run_all(launch_copy(part, out))
+            np.testing.assert_array_equal(out.get(), x[view].astype(dtype))
+    out = blank((2, 3, 4, 5), "float64")
+    run_all(launch_copy(source, out[:, ::-1]))
+    np.testing.assert_array_equal(out.get(), x[:, ::-1])
+
+
+# The known answers of Random123 (Salmon et al., SC 2011), kat_vectors, philox4x32 with 10 rounds.
+@needs_gxx
+@pytest.mark.parametrize(
+    ("step", "key", "stream", "answer"),
+    [
+        (0, 0, 0, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+    ],
+)
+def test_known_random_words(step: int, key: int, stream: int, answer: str) -> None:
+    out = blank((4,), "uint32")
+    run_all(launch_philox(device(np.int64(key)), device(np.int64(step)), out, stream, 32))
+    assert [f"{word:08x}" for word in out.get()] == answer.split()
+
+
+# ----------------------------------------------------------------------------------- scalar operations
+
+SPECIAL = {
+    "f": [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        -0.5,
+        1.5,
+        2.5,
+        -2.5,
+        3.7,
+        -3.7,
+        np.inf,
+        -np.inf,
+        np.nan,
+        1e30,
+        1e-30,
+        6.0,
+    ],
+    "i": [0, 1, -1, 2, -2, 3, -3, 7, -7, 100, -100],
+    "u": [0, 1, 2, 3, 7, 100, 200],
+    "b": [False, True],
+}
+
+
+def scalar_cases() -> Iterator[Any]:
+    """Every op that NumPy has as one function, in every dtype that it takes."""
+    for op, name in UFUNCS.items():
+        function = getattr(np, name)
+        for dtype in DTYPES.values():
+            bools = op.__module__.endswith("logic") or name in ("equal", "not_equal", "logical_not")
+            if (dtype.kind == "bool") != bools and not (bools and name.endswith("equal")):
+                continue
+            if getattr(op, "float_only", False) and not dtype.is_float:
+                continue
+            if name == "divide" and not dtype.is_float:
+                continue
+            yield pytest.param(op, function, dtype, id=f"{op.name}-{dtype}")
+
+
+def special(dtype: DType) -> np.ndarray[Any, Any]:
+    """Values where C and NumPy could differ, the limits of the integers among them."""
+    values = np.array(SPECIAL[dtype.numpy.kind], dtype.numpy)
+    if dtype.is_integer:
+        limits = np.iinfo(dtype.numpy)
+        values = np.concatenate([values, np.array([limits.min, limits.max], dtype.numpy)])
+    return values
+
+
+@cache
+def scalar_kernels() -> None:
+    """Compile them all in one go."""
+    found = []
+    for op, function, dtype in (case.values for case in scalar_cases()):
+        x = np.zeros(2, dtype.numpy)
+        with np.errstate(all="ignore"):
+            out = blank((2,), function(*[x] * function.nin).dtype.name)
+        found += [each.source for each in launch_op(op, [device(x)] * function.nin, out)]
+    fake_cupy.preload(module(found))
+
+
+@needs_gxx
+@pytest.mark.parametrize(("op", "function", "dtype"), list(scalar_cases()))
+def test_scalar_operations_are_those_of_numpy(op: type[Op], function: Any, dtype: DType) -> None:
+    values = special(dtype)
+    grid = np.meshgrid(values, values) if function.nin == 2 else [values]
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        wanted = function(*grid)
+    scalar_kernels()
+    out = blank(grid[0].shape, wanted.dtype.name)
+    run_all(launch_op(op, [device(each) for each in grid], out))
+    assert as_dtype(wanted.dtype) is (dtype if wanted.dtype.kind != "b" else DTYPES["bool"])
+    if dtype.is_float and wanted.dtype.kind == "f":
+        tolerance = 4 * np.finfo(dtype.numpy).eps
+        np.testing.assert_allclose(out.get(), wanted, rtol=tolerance, atol=tolerance)
+        exact = (wanted == 0) & (function not in (np.maximum, np.minimum))  # of -0 and 0 either will do
+        np.testing.assert_array_equal(np.signbit(out.get()[exact]), np.signbit(wanted[exact]))
+    else:
+        np.testing.assert_array_equal(out.get(), wanted)
+
+
+def test_collapsing_keeps_every_element() -> None:
+    """Against brute force: the offsets that a shape and strides stand for, in order."""
+    rng = np.random.default_rng(0)
+
+    def offsets(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+        return [int(np.dot(at, strides)) if shape else 0 for at in np.ndindex(*shape)]
+
+    for _ in range(200):
+        shape = tuple(rng.integers(1, 4, rng.integers(0, 5)).tolist())
+        dense = tuple(int(np.prod(shape[n + 1 :])) for n in range(len(shape)))
+        operands = [dense, tuple(s * int(rng.integers(0, 2)) for s in dense), tuple(-s for s in dense)]
+        sizes, collapsed = collapse(shape, operands)
+        assert len(sizes) <= len(shape)
+        for before, after in zip(operands, collapsed, strict=True):
+            assert offsets(shape, before) == offsets(sizes, after)
+
+
+def test_the_shim_refuses_a_barrier_that_some_threads_miss() -> None:
+    if compiler.GXX is None:
+        pytest.skip("needs g++, to run CUDA C on the CPU")
+    kernels = compiler.compile_for_cpu(
+        'namespace of_torn {\nextern "C" __global__ void torn(int* x) {\n'
+        "  if (threadIdx.x) __syncthreads();\n  x[threadIdx.x] = 1;\n}\n}\n"
+    )
+    with pytest.raises(compiler.ShimError, match="a barrier or shuffle that not all threads meet"):
+        kernels["torn"]((1,), (4,), (device(np.zeros(4, "int32")),))
+
+
+def test_the_shim_shuffles_as_a_warp_does() -> None:
+    if compiler.GXX is None:
+        pytest.skip("needs g++, to run CUDA C on the CPU")
+    kernels = compiler.compile_for_cpu(
+        'namespace of_shift {\nextern "C" __global__ void shift(float* x) {\n'
+        "  float v = x[threadIdx.x];\n"
+        "  for (int d = 16; d; d /= 2) v += __shfl_down_sync(~0u, v, d);\n"
+        "  if (threadIdx.x % 32 == 0) x[threadIdx.x] = v;\n}\n}\n"
+    )
+    x = device(np.arange(64, dtype="f"))
+    kernels["shift"]((1,), (64,), (x,))
+    assert x.get()[[0, 32]].tolist() == [sum(range(32)), sum(range(32, 64))]
