@@ -11,9 +11,11 @@ PYTEST_ARGS ?=
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)/.installed-peers
+CUDA ?= 13
+GPU := $(VENV)/.installed-gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench gpu clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +34,9 @@ lint: $(DEV)  ## check format, style and types
 bench: $(PEERS)  ## install the peers (large) and measure against them
 	$(BIN)/python -m benchmarks
 
+gpu: $(GPU)  ## run the tests that need an NVIDIA GPU (CUDA=12 for a driver of CUDA 12)
+	IRGRAPH_GPU_REPORT=benchmarks/results/gpu-conformance.json $(BIN)/python -m pytest tests/gpu $(PYTEST_ARGS)
+
 clean:  ## delete .venv, caches and whatever was generated
 	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -42,7 +47,10 @@ $(DEV): CONTAINED := $(DEMO)
 $(PEERS): EXTRAS := dev,peers
 $(PEERS): CONTAINED := $(DEMO) $(DEV)
 
-$(DEMO) $(DEV) $(PEERS): pyproject.toml | $(BIN)/python
+$(GPU): EXTRAS := dev,cuda$(CUDA)
+$(GPU): CONTAINED := $(DEMO) $(DEV)
+
+$(DEMO) $(DEV) $(PEERS) $(GPU): pyproject.toml | $(BIN)/python
 	@echo "installing irgraph[$(EXTRAS)] into $(VENV)"
 	@$(PIP) install --quiet --editable '.[$(EXTRAS)]'
 	@touch $@ $(CONTAINED)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -11,11 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from irgraph.op import Op
-from irgraph.types import DTYPES, DType, as_dtype
-from irgraph_array.table import UFUNCS
-from irgraph_cupy.elementwise import launch_copy, launch_op, launch_take
-from irgraph_cupy.indexed import launch_add_at, launch_philox
+from irgraph_cupy.elementwise import launch_copy, launch_take
+from irgraph_cupy.indexed import launch_add_at, launch_philox, launch_put_at
 from irgraph_cupy.reductions import (
     Reducer,
     extreme_of,
@@ -25,8 +21,10 @@ from irgraph_cupy.reductions import (
     position_of,
     sum_of,
 )
+from irgraph_cupy.sorting import launch_argsort
 from irgraph_cupy.source import OPTIONS, Launch, collapse, module
 from tests.cuda_shim import compiler, fake_cupy
+from tests.cuda_shim.running import blank, both_orders, device, run_all
 from tests.cuda_shim.sources import all_sources
 
 needs_gxx = pytest.mark.skipif(compiler.GXX is None, reason="needs g++, to run CUDA C on the CPU")
@@ -64,40 +62,6 @@ def test_no_kernel_adds_floats_atomically() -> None:
 
 
 # ------------------------------------------------------------------------------------------- running
-
-
-def device(array: Any) -> fake_cupy.ndarray:
-    return fake_cupy.array(array)
-
-
-def blank(shape: Sequence[int], dtype: str) -> fake_cupy.ndarray:
-    """Memory of NaN, or of -1 in integers."""
-    return fake_cupy.empty(tuple(shape), dtype)
-
-
-def both_orders(make: Callable[[], tuple[Iterable[Launch], fake_cupy.ndarray]]) -> np.ndarray[Any, Any]:
-    """The result with threads in ascending order, once that in descending order is bit for bit the same."""
-    results = []
-    for descending in (False, True):
-        actions, out = make()
-        run_all(actions, descending)
-        results.append(out.get())
-    assert results[0].tobytes() == results[1].tobytes()
-    return results[0]
-
-
-def run_all(actions: Iterable[Launch], descending: bool = False) -> None:
-    launches = list(actions)
-    missing = {a.source.name: a.source for a in launches if a.source.name not in fake_cupy.functions}
-    if missing:
-        fake_cupy.preload(module(missing.values()))
-    for action in launches:
-        function = fake_cupy.functions[action.source.name]
-        function.descending = descending
-        try:
-            function((action.blocks,), (action.threads,), action.arguments)
-        finally:
-            function.descending = False
 
 
 SHAPES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
@@ -266,90 +230,6 @@ def test_known_random_words(step: int, key: int, stream: int, answer: str) -> No
     assert [f"{word:08x}" for word in out.get()] == answer.split()
 
 
-# ----------------------------------------------------------------------------------- scalar operations
-
-SPECIAL = {
-    "f": [
-        0.0,
-        -0.0,
-        1.0,
-        -1.0,
-        0.5,
-        -0.5,
-        1.5,
-        2.5,
-        -2.5,
-        3.7,
-        -3.7,
-        np.inf,
-        -np.inf,
-        np.nan,
-        1e30,
-        1e-30,
-        6.0,
-    ],
-    "i": [0, 1, -1, 2, -2, 3, -3, 7, -7, 100, -100],
-    "u": [0, 1, 2, 3, 7, 100, 200],
-    "b": [False, True],
-}
-
-
-def scalar_cases() -> Iterator[Any]:
-    """Every op that NumPy has as one function, in every dtype that it takes."""
-    for op, name in UFUNCS.items():
-        function = getattr(np, name)
-        for dtype in DTYPES.values():
-            bools = op.__module__.endswith("logic") or name in ("equal", "not_equal", "logical_not")
-            if (dtype.kind == "bool") != bools and not (bools and name.endswith("equal")):
-                continue
-            if getattr(op, "float_only", False) and not dtype.is_float:
-                continue
-            if name == "divide" and not dtype.is_float:
-                continue
-            yield pytest.param(op, function, dtype, id=f"{op.name}-{dtype}")
-
-
-def special(dtype: DType) -> np.ndarray[Any, Any]:
-    """Values where C and NumPy could differ, the limits of the integers among them."""
-    values = np.array(SPECIAL[dtype.numpy.kind], dtype.numpy)
-    if dtype.is_integer:
-        limits = np.iinfo(dtype.numpy)
-        values = np.concatenate([values, np.array([limits.min, limits.max], dtype.numpy)])
-    return values
-
-
-@cache
-def scalar_kernels() -> None:
-    """Compile them all in one go."""
-    found = []
-    for op, function, dtype in (case.values for case in scalar_cases()):
-        x = np.zeros(2, dtype.numpy)
-        with np.errstate(all="ignore"):
-            out = blank((2,), function(*[x] * function.nin).dtype.name)
-        found += [each.source for each in launch_op(op, [device(x)] * function.nin, out)]
-    fake_cupy.preload(module(found))
-
-
-@needs_gxx
-@pytest.mark.parametrize(("op", "function", "dtype"), list(scalar_cases()))
-def test_scalar_operations_are_those_of_numpy(op: type[Op], function: Any, dtype: DType) -> None:
-    values = special(dtype)
-    grid = np.meshgrid(values, values) if function.nin == 2 else [values]
-    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-        wanted = function(*grid)
-    scalar_kernels()
-    out = blank(grid[0].shape, wanted.dtype.name)
-    run_all(launch_op(op, [device(each) for each in grid], out))
-    assert as_dtype(wanted.dtype) is (dtype if wanted.dtype.kind != "b" else DTYPES["bool"])
-    if dtype.is_float and wanted.dtype.kind == "f":
-        tolerance = 4 * np.finfo(dtype.numpy).eps
-        np.testing.assert_allclose(out.get(), wanted, rtol=tolerance, atol=tolerance)
-        exact = (wanted == 0) & (function not in (np.maximum, np.minimum))  # of -0 and 0 either will do
-        np.testing.assert_array_equal(np.signbit(out.get()[exact]), np.signbit(wanted[exact]))
-    else:
-        np.testing.assert_array_equal(out.get(), wanted)
-
-
 def test_collapsing_keeps_every_element() -> None:
     """Against brute force: the offsets that a shape and strides stand for, in order."""
     rng = np.random.default_rng(0)
@@ -390,3 +270,35 @@ def test_the_shim_shuffles_as_a_warp_does() -> None:
     x = device(np.arange(64, dtype="f"))
     kernels["shift"]((1,), (64,), (x,))
     assert x.get()[[0, 32]].tolist() == [sum(range(32)), sum(range(32, 64))]
+
+
+@needs_gxx
+@pytest.mark.parametrize("shape", [(1,), (2,), (7, 1), (3, 129), (500, 3), (2, 5, 4)])
+def test_sorting_is_stable(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).integers(0, 9, shape).astype("f")
+    x.reshape(-1)[:: max(x.size // 5, 1)] = np.nan
+    for axis in range(x.ndim):
+        for descending in (False, True):
+            out = blank(shape, "int64")
+            run_all(launch_argsort(device(x), axis, descending, out, blank))
+            wanted = np.argsort(np.flip(x, axis) if descending else x, axis=axis, kind="stable")
+            wanted = shape[axis] - 1 - np.flip(wanted, axis) if descending else wanted
+            np.testing.assert_array_equal(out.get(), wanted)
+
+
+@needs_gxx
+@pytest.mark.parametrize("mode", ["set", "add", "multiply", "max", "min"])
+@pytest.mark.parametrize("count", [0, 30, 300])
+def test_putting_goes_in_the_order_of_the_index(mode: str, count: int) -> None:
+    rng = np.random.default_rng(count)
+    x, index, updates = rng.normal(size=(9, 2)), rng.integers(0, 9, count), rng.normal(size=(count, 2))
+
+    def make() -> tuple[Iterable[Launch], fake_cupy.ndarray]:
+        out = blank((9, 2), "float64")
+        return launch_put_at(device(x), device(updates), device(index), out, mode, blank), out
+
+    wanted = x.copy()
+    names = {"max": "maximum", "min": "minimum"}
+    for at, update in zip(index, updates, strict=True):
+        wanted[at] = update if mode == "set" else getattr(np, names.get(mode, mode))(wanted[at], update)
+    np.testing.assert_allclose(both_orders(make), wanted, rtol=1e-12, atol=1e-13)

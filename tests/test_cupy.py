@@ -16,6 +16,7 @@ import pytest
 import irgraph as ig
 from irgraph.errors import DeviceMemoryError, ExecutorError, FeedError, NonFiniteError
 from irgraph.executor import find_executor
+from irgraph.testing.suite import conformance
 from irgraph_cupy import CupyExecutor
 from tests.cuda_shim import compiler, fake_cupy
 from tests.cuda_shim.sources import cupy_doubled, preload
@@ -168,6 +169,11 @@ def interrupted(step: ig.Function, batch: dict[str, Any], moment: int | None) ->
     finally:
         sys.setprofile(former)
     return seen
+
+
+@needs_gxx
+def test_the_contract_is_kept(executor: CupyExecutor) -> None:
+    conformance(executor, only="contract:").assert_passed()
 
 
 # --------------------------------------------------------------------------------- feeds and results

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from irgraph.compiler.plan import Plan
 from irgraph.op import Op
 
+from . import conv  # noqa: F401  # enters its kernels into the table
 from .device import Device, as_device, import_cupy, is_on_device
 from .prepared import CupyPrepared
-from .source import Array
+from .source import Array, Source
 from .table import KERNELS, NOT_YET, kernel
 
 __all__ = ["KERNELS", "NOT_YET", "CupyExecutor", "CupyPrepared", "kernel"]
@@ -41,6 +42,10 @@ class CupyExecutor:
         """Bind a plan to device memory. Raises DeviceMemoryError where its arena does not fit."""
         with self._device.lock:
             return CupyPrepared(self._device, plan, state, check)
+
+    def precompile(self, sources: Iterable[Source]) -> None:
+        """Compile kernels, all in one module, before a plan needs them."""
+        self._device.compile(sources)
 
     def to_device(self, array: Any) -> Array:
         """A contiguous copy on the device."""

@@ -47,40 +47,54 @@ def launch_check_finite(flag: Array, number: int, x: Array) -> Iterator[Launch]:
 
 
 def launch_add_at(updates: Array, index: Array, out: Array, empty: Empty) -> Iterator[Launch]:
-    """out[index[k]] += updates[k] from zeros, each row's updates in the order of k.
+    """out[index[k]] += updates[k] from zeros, each row's updates in the order of k."""
+    yield from launch_put_at(None, updates, index, out, "add", empty)
 
-    The positions are sorted by index, stably; then each element of the output sums its own run. A row
-    that no index names is 0, and an index that is out of range, which a check reports, is left out.
+
+COMBINED = {
+    "set": "{u}",
+    "add": "value + {u}",
+    "multiply": "value * {u}",
+    "max": "larger(value, {u})",
+    "min": "smaller(value, {u})",
+}
+"""What a place becomes by a further update, in C."""
+
+
+def launch_put_at(
+    x: Array | None, updates: Array, index: Array, out: Array, mode: str, empty: Empty
+) -> Iterator[Launch]:
+    """`x` (None: zeros) with updates at positions of its first axis, each row's in the order of the index.
+
+    The positions are sorted by index, stably; then each element of the output goes through its own run. An
+    index that is out of range, which a check reports, is left out.
     """
     count, rank = int(index.size), index.ndim
     if not out.size:
         return
     keys = empty((max(count, 1),), "int64")
     if count:
-        flat = keys[:count].reshape(index.shape)
-        yield from launch_copy(index, flat)
+        yield from launch_copy(index, keys[:count].reshape(index.shape))
     order: Array | None = None
     if count > FEW:
         keys, order = yield from _sorted(keys, out.shape[0], empty)
     wide = strides(updates)
     position, parameters, arguments = _position(index.shape, wide[:rank])
-    acc = "double" if out.dtype.kind == "f" else c_type(out)
-    body = (_SORTED if order is not None else _SEARCHED) % {
+    everywhere, rows = (0,) * out.ndim, (1,) + (0,) * (out.ndim - 1)
+    operands = [Operand(updates, (0, *wide[rank:])), Operand(keys, everywhere), Operand(keys, rows)]
+    operands += [Operand(keys if order is None else order, everywhere)]
+    operands += [] if x is None else [Operand(x, strides(x))]
+    exact = out.dtype.kind != "f" or mode == "set"
+    acc = c_type(out) if exact else "double"
+    body = (_SEARCHED if order is None else _SORTED) % {
         "acc": acc,
-        "position": position,
         "kind": c_type(out),
+        "start": "0" if x is None else "x4[at4]",
+        "position": position,
+        "combined": COMBINED[mode].format(u=f"({acc})x0[from]"),
     }
-    rows = (1,) + (0,) * (out.ndim - 1)
-    operands = [
-        Operand(updates, (0, *wide[rank:])),
-        Operand(keys, (0,) * out.ndim),
-        *([Operand(order, (0,) * out.ndim)] if order is not None else []),
-        Operand(keys, rows),
-    ]
-    numbers = [("long long count", integer(count))]
-    numbers += list(zip(parameters, arguments, strict=True))
-    row = f"const long long row = at{len(operands) - 1};\n"
-    yield from launch_elements("add_at", out.shape, Operand(out, strides(out)), operands, row + body, numbers)
+    numbers = [("long long count", integer(count)), *zip(parameters, arguments, strict=True)]
+    yield from launch_elements(f"put_{mode}", out.shape, Operand(out, strides(out)), operands, body, numbers)
 
 
 def _position(sizes: tuple[int, ...], steps: tuple[int, ...]) -> tuple[str, list[str], list[Any]]:
@@ -93,28 +107,30 @@ def _position(sizes: tuple[int, ...], steps: tuple[int, ...]) -> tuple[str, list
     return " ".join(lines), parameters, arguments
 
 
-_SEARCHED = """    %(acc)s sum = 0;
+_SEARCHED = """const long long row = at2;
+    %(acc)s value = (%(acc)s)%(start)s;
     for (long long k = 0; k < count; ++k) {
       if (x1[k] != row) continue;
       long long from = at0;
       %(position)s
-      sum += (%(acc)s)x0[from];
+      value = (%(acc)s)(%(combined)s);
     }
-    out[at] = (%(kind)s)sum;"""
+    out[at] = (%(kind)s)value;"""
 
-_SORTED = """    long long low = 0, high = count;
+_SORTED = """const long long row = at2;
+    long long low = 0, high = count;
     while (low < high) {
       const long long middle = (low + high) / 2;
       if (x1[middle] < row) low = middle + 1; else high = middle;
     }
-    %(acc)s sum = 0;
+    %(acc)s value = (%(acc)s)%(start)s;
     for (; low < count && x1[low] == row; ++low) {
-      const long long k = x2[low];
+      const long long k = x3[low];
       long long from = at0;
       %(position)s
-      sum += (%(acc)s)x0[from];
+      value = (%(acc)s)(%(combined)s);
     }
-    out[at] = (%(kind)s)sum;"""
+    out[at] = (%(kind)s)value;"""
 
 
 def _sorted(keys: Array, size: int, empty: Empty) -> Generator[Launch, None, tuple[Array, Array]]:

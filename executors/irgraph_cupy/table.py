@@ -12,15 +12,22 @@ from typing import Any
 
 from irgraph.dims import bind
 from irgraph.op import Op
-from irgraph.ops import constants, cumulative, indexing, random, reduce, shape, slicing
+from irgraph.ops import constants, cumulative, indexing, random, reduce, scatter, shape, slicing, sorting
 from irgraph.ops.matmul import Matmul
 from irgraph_array import Context, Kernel
 
 from .elementwise import launch_copy, launch_fill, launch_iota, launch_op, launch_take
-from .indexed import launch_add_at, launch_check_finite, launch_check_index, launch_philox
+from .indexed import (
+    launch_add_at,
+    launch_check_finite,
+    launch_check_index,
+    launch_philox,
+    launch_put_at,
+)
 from .products import launch_matmul
 from .reductions import Empty, extreme_of, launch_reduction, launch_scan, mean_of, position_of, sum_of
 from .scalars import EXPRESSIONS
+from .sorting import launch_argsort
 from .source import Array, Launch, Product
 
 Action = Launch | Product
@@ -46,9 +53,6 @@ NOT_YET: dict[str, str] = {
         ["solve", "triangular_solve", "inverse", "det", "slogdet", "pinv", "cholesky", "qr", "eigh", "svd"],
         "cuSOLVER is not used yet",
     ),
-    **dict.fromkeys(["conv", "conv_input_gradient", "conv_filter_gradient"], "no generated kernel yet"),
-    **dict.fromkeys(["max_pool", "max_pool_scatter", "max_pool_gather"], "no generated kernel yet"),
-    **dict.fromkeys(["put_at", "argsort"], "no generated kernel yet"),
 }
 """Primitives without a kernel, and why. A graph that has one is refused by name when it is compiled."""
 
@@ -195,6 +199,22 @@ def _add_at(
 ) -> Iterable[Action]:
     (updates, index), (out,) = inputs, outputs
     return launch_add_at(updates, index, out, context.empty)
+
+
+@kernel(scatter.PutAt)
+def _put_at(
+    context: CudaContext, op: scatter.PutAt, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Action]:
+    (x, index, updates), (out,) = inputs, outputs
+    return launch_put_at(x, updates, index, out, op.mode, context.empty)
+
+
+@kernel(sorting.Argsort)
+def _argsort(
+    context: CudaContext, op: sorting.Argsort, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> Iterable[Action]:
+    (x,), (out,) = inputs, outputs
+    return launch_argsort(x, op.axis, op.descending, out, context.empty)
 
 
 @kernel(random.Philox)

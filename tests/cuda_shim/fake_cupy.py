@@ -97,6 +97,9 @@ class ndarray:  # as CuPy calls it
     def reshape(self, *shape: Any) -> ndarray:
         return self._view(self._array.reshape(*shape))
 
+    def swapaxes(self, one: int, other: int) -> ndarray:
+        return self._view(self._array.swapaxes(one, other))
+
     def copy(self) -> ndarray:
         new = ndarray(self.shape, self.dtype)
         new[...] = self

@@ -12,6 +12,7 @@ import numpy as np
 
 import irgraph as ig
 from irgraph.testing import CASES
+from irgraph_cupy.source import Source, module
 
 from . import fake_cupy
 
@@ -29,12 +30,16 @@ class Collected(Exception):
     """The kernels of a plan are known; nothing is to be run."""
 
 
-@cache
 def all_sources() -> str:
-    """A module with every kernel of every case, in the dtypes and at the sizes that tests run."""
+    """A module with every kernel of every case."""
+    return module(sources().values())
+
+
+@cache
+def sources() -> dict[str, Source]:
+    """Every kernel of every case, in the dtypes and at the sizes that tests run, by name."""
     from irgraph_cupy import CupyExecutor
     from irgraph_cupy.device import Device
-    from irgraph_cupy.source import Source, module
 
     found: dict[str, Source] = {}
 
@@ -54,7 +59,7 @@ def all_sources() -> str:
                         ig.compile(list(graph.outputs), executor=executor)(**feeds)
                     except (Collected, ig.errors.FeedError, ig.errors.ExecutorError):
                         continue  # sizes that break a guard, or an op without a kernel: not told here
-    return module(found.values())
+    return found
 
 
 @cache
