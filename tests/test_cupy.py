@@ -172,6 +172,18 @@ def interrupted(step: ig.Function, batch: dict[str, Any], moment: int | None) ->
 
 
 @needs_gxx
+def test_a_tap_sees_a_failing_step_once(executor: CupyExecutor) -> None:
+    """Although the device repeats the step to find the error."""
+    seen: list[Any] = []
+    x, index = ig.input("x", (3,)), ig.input("index", (2,), "int64")
+    f = ig.compile(ig.gather(ig.tap(x * 2.0, seen.append), index), executor=executor)
+    assert f(x=[1.0, 2.0, 3.0], index=[0, 2]).get().tolist() == [2, 6]
+    with pytest.raises(FeedError, match=r"found the index 3 at \[1\] of index"):
+        f(x=[1.0, 2.0, 3.0], index=[0, 3])
+    assert [each.tolist() for each in seen] == [[2, 4, 6]] * 2
+
+
+@needs_gxx
 def test_the_contract_is_kept(executor: CupyExecutor) -> None:
     conformance(executor, only="contract:").assert_passed()
 

@@ -20,7 +20,7 @@ from irgraph_array import Views, not_finite, out_of_range
 from .device import Device
 from .elementwise import launch_copy
 from .indexed import launch_check_finite
-from .source import Array, Launch
+from .source import Array, Launch, Product
 from .table import KERNELS, Action, CudaContext
 
 PASSED = 0x7F7F7F7F  # what the flag holds while no check has failed: four equal bytes, as memset writes
@@ -69,6 +69,7 @@ class CupyPrepared:
         for action in prologue:
             device.call(action)()
         self.compute = [device.call(action) for action in compute]
+        self._by_device = [isinstance(action, (Launch, Product)) for action in compute]
         self._owners = owners
         self._commit = [device.call(action) for action in commit]
         self._feeds = device.feeds([self._views.array(slot) for slot in plan.feeds.values()])
@@ -81,7 +82,7 @@ class CupyPrepared:
             self._feeds.write(fed)
             if self._checks:
                 self._flag.data.memset_async(PASSED & 0xFF, self._flag.nbytes)
-            self._run(len(self.compute))
+            self._run()
             results = [array.copy() for array in self._outputs] if out is None else list(out)
             if self._checks:
                 self._require_passed(fed)
@@ -91,25 +92,27 @@ class CupyPrepared:
             deque(map(call, self._commit), maxlen=0)
         return results
 
-    def _run(self, count: int) -> None:
-        calls = iter(self.compute[:count])
+    def _run(self) -> None:
+        calls = iter(self.compute)
         try:
             for launch in calls:
                 launch()
         except Exception as error:
-            node = self._owners[count - length_hint(calls) - 1]
+            node = self._owners[len(self.compute) - length_hint(calls) - 1]
             error.add_note(f"  in {node!r}")
             raise
 
     def _require_passed(self, fed: Sequence[Any]) -> None:
         """Raise the error of the first check that failed. What it saw may be overwritten by now, so the
-        step is repeated up to there; it has written no state yet."""
+        step is repeated up to there, without what calls the host; it has written no state yet."""
         number = int(self._flag.get()[0])
         if number == PASSED:
             return
         check = self._checks[number]
         self._feeds.write(fed)
-        self._run(check.calls)
+        for launch, by_device in zip(self.compute[: check.calls], self._by_device, strict=False):
+            if by_device:
+                launch()
         raise check.error(self._device.to_host(check.array), self._sizes)
 
     # --------------------------------------------------------------------------------- binding

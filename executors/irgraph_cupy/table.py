@@ -12,8 +12,20 @@ from typing import Any
 
 from irgraph.dims import bind
 from irgraph.op import Op
-from irgraph.ops import constants, cumulative, indexing, random, reduce, scatter, shape, slicing, sorting
+from irgraph.ops import (
+    constants,
+    cumulative,
+    indexing,
+    random,
+    reduce,
+    scatter,
+    shape,
+    slicing,
+    sorting,
+    taps,
+)
 from irgraph.ops.matmul import Matmul
+from irgraph_array import KERNELS as SHARED
 from irgraph_array import Context, Kernel
 
 from .elementwise import launch_copy, launch_fill, launch_iota, launch_op, launch_take
@@ -30,7 +42,7 @@ from .scalars import EXPRESSIONS
 from .sorting import launch_argsort
 from .source import Array, Launch, Product
 
-Action = Launch | Product
+Action = Launch | Product | Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -224,5 +236,7 @@ def _philox(
     (key, step), (out,) = inputs, outputs
     return launch_philox(key, step, out, op.stream, op.bits)
 
+
+KERNELS[taps.Tap] = SHARED[taps.Tap]  # calls the host
 
 __all__ = ["KERNELS", "NOT_YET", "Action", "CudaContext", "kernel", "launch_check_finite"]
