@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,36 +22,32 @@ from irgraph_cupy.reductions import (
 )
 from irgraph_cupy.sorting import launch_argsort
 from irgraph_cupy.source import OPTIONS, Launch, collapse, module
-from tests.cuda_shim import compiler, fake_cupy
+from tests.cuda_shim import compiler, fake_cupy, nvrtc
 from tests.cuda_shim.running import blank, both_orders, device, run_all
 from tests.cuda_shim.sources import all_sources
 
 needs_gxx = pytest.mark.skipif(compiler.GXX is None, reason="needs g++, to run CUDA C on the CPU")
 
 
-def why_no_nvrtc() -> str:
-    """Why nothing can be compiled for a GPU here; empty where it can be, which takes no GPU."""
-    try:
-        import_module("cupy_backends.cuda.libs.nvrtc").getVersion()
-    except Exception as error:
-        return f"needs NVRTC: pip install cupy-cuda13x nvidia-cuda-nvrtc nvidia-cuda-runtime ({error})"[:160]
-    return ""
+NVRTC = nvrtc.find_library()
 
 
-@pytest.mark.skipif(bool(why_no_nvrtc()), reason=why_no_nvrtc())
+@pytest.mark.skipif(NVRTC is None, reason="needs NVRTC, not a GPU: pip install 'nvidia-cuda-nvrtc==13.*'")
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 def test_every_kernel_compiles_for_a_gpu(architecture: str) -> None:
-    nvrtc: Any = import_module("cupy_backends.cuda.libs.nvrtc")
+    assert NVRTC is not None
     text = all_sources()
-    program = nvrtc.createProgram(text, "kernels.cu", [], [])
-    try:
-        nvrtc.compileProgram(program, (*OPTIONS, f"-arch={architecture}"))
-    except nvrtc.NVRTCError:
-        pytest.fail(nvrtc.getProgramLog(program)[:4000])
-    code = nvrtc.getCUBIN(program)
+    code = nvrtc.compile_for_gpu(NVRTC, text, [*OPTIONS, f"-arch={architecture}"])
     names = [name for name, _, _ in compiler.KERNEL.findall(text)]
     assert len(names) > 300
     assert all(name.encode() in code for name in names)
+
+
+def test_nvrtc_tells_what_it_refuses() -> None:
+    if NVRTC is None:
+        pytest.skip("needs NVRTC, not a GPU: pip install 'nvidia-cuda-nvrtc==13.*'")
+    with pytest.raises(ValueError, match="undefined"):
+        nvrtc.compile_for_gpu(NVRTC, "__global__ void f(int* x) { x[0] = missing; }", ["-arch=sm_80"])
 
 
 def test_no_kernel_adds_floats_atomically() -> None:
