@@ -71,7 +71,7 @@ def test_missing_kernels_are_named_at_once(executor: CupyExecutor, monkeypatch: 
 @needs_gxx
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_value_is_the_oracle(case: Case, executor: CupyExecutor) -> None:
-    for dtype in case.dtypes:
+    for dtype in set(case.dtypes) & {"float32", "float64"}:
         graph = case.build_graph(dtype)
         arrays = case.sample(np.random.default_rng(1), dtype)
         results = run(list(graph.outputs), arrays, executor)

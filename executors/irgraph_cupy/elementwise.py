@@ -113,6 +113,8 @@ def addresses(
 
 def launch_op(op: type[Op], inputs: Sequence[Array], out: Array) -> Iterator[Launch]:
     """An elementwise op, with broadcasting."""
+    for array in (*inputs, out):
+        c_type(array)  # refuses what has none
     dtypes = [as_dtype(x.dtype) for x in inputs]
     operands = [f"x{n}[at{n}]" for n in range(len(inputs))]
     result = expression(op, dtypes, as_dtype(out.dtype), operands)

@@ -146,7 +146,8 @@ class CupyPrepared:
         context = CudaContext(self._device.cupy, self._sizes, step.node, self._empty, self._flag, number)
         inputs = [self._views.array(slot) for slot in step.inputs]
         outputs = [self._views.array(slot) for slot in step.outputs]
-        actions: Any = KERNELS[type(step.node.op)].bind(context, step.node.op, inputs, outputs)
+        launches: Any = KERNELS[type(step.node.op)].bind  # takes the context of the GPU
+        actions = launches(context, step.node.op, inputs, outputs)
         return list(actions)
 
     def _empty(self, shape: Sequence[int], dtype: str) -> Array:

@@ -73,6 +73,21 @@ def mean_of(x: Array, out: Array) -> Reducer:
     return _sum(x, out, "a / n")
 
 
+def product_of(x: Array, out: Array) -> Reducer:
+    """The product."""
+    acc = accumulator(x.dtype.name)
+    return Reducer(
+        "prod",
+        f"""
+typedef {acc} Acc;
+__device__ inline Acc start() {{ return 1; }}
+__device__ inline Acc take({c_type(x)} x, long long k) {{ return (Acc)x; }}
+__device__ inline Acc join(Acc a, Acc b) {{ return a * b; }}
+__device__ inline {c_type(out)} finish(Acc a, double n) {{ return ({c_type(out)})a; }}""",
+        next(name for name, written in C_TYPES.items() if written == acc),
+    )
+
+
 def extreme_of(x: Array, out: Array, is_max: bool) -> Reducer:
     """The largest or smallest, NaN where there is one."""
     kind, better = c_type(x), ">" if is_max else "<"

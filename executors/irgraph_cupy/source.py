@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from irgraph.errors import ExecutorError, explain
+
 from .scalars import C_TYPES, PRELUDE
 
 Array = Any  # an ndarray of NumPy or CuPy
@@ -86,6 +88,14 @@ class Product:
 def c_type(array: Array) -> str:
     """The C type of an array's elements."""
     name: str = array.dtype.name
+    if name not in C_TYPES:
+        raise ExecutorError(
+            explain(
+                f"an array of {name} on the GPU",
+                f"one of {', '.join(C_TYPES)}",
+                do="Cast it, or run on 'numpy'.",
+            )
+        )
     return C_TYPES[name]
 
 

@@ -5,7 +5,7 @@ A kernel yields launches of generated code, and products for cuBLAS. It runs onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -25,8 +25,10 @@ from irgraph.ops import (
     taps,
 )
 from irgraph.ops.matmul import Matmul
+from irgraph.ops.products import Prod
+from irgraph.value import Node
 from irgraph_array import KERNELS as SHARED
-from irgraph_array import Context, Kernel
+from irgraph_array import Kernel
 
 from .elementwise import launch_copy, launch_fill, launch_iota, launch_op, launch_take
 from .indexed import (
@@ -37,7 +39,16 @@ from .indexed import (
     launch_put_at,
 )
 from .products import launch_matmul
-from .reductions import Empty, extreme_of, launch_reduction, launch_scan, mean_of, position_of, sum_of
+from .reductions import (
+    Empty,
+    extreme_of,
+    launch_reduction,
+    launch_scan,
+    mean_of,
+    position_of,
+    product_of,
+    sum_of,
+)
 from .scalars import EXPRESSIONS
 from .sorting import launch_argsort
 from .source import Array, Launch, Product
@@ -46,13 +57,16 @@ Action = Launch | Product | Callable[[], object]
 
 
 @dataclass(frozen=True)
-class CudaContext(Context):
+class CudaContext:
     """What a kernel may need besides its arrays: scratch memory, and how failed checks are told.
 
     `flag` holds the number of the first check of a step that failed, or a larger number; the check of this
     node has `number`.
     """
 
+    xp: Any
+    sizes: Mapping[str, int]
+    node: Node
     empty: Empty
     flag: Array
     number: int
@@ -116,13 +130,15 @@ def _iota(
     return launch_iota(outputs[0])
 
 
-@kernel(reduce.Sum, reduce.Mean, reduce.Max, reduce.Min)
+@kernel(reduce.Sum, Prod, reduce.Mean, reduce.Max, reduce.Min)
 def _reduce(
     context: CudaContext, op: reduce.Reduction, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> Iterable[Action]:
     (x,), (out,) = inputs, outputs
     if isinstance(op, (reduce.Max, reduce.Min)):
         reducer = extreme_of(x, out, isinstance(op, reduce.Max))
+    elif isinstance(op, Prod):
+        reducer = product_of(x, out)
     else:
         reducer = mean_of(x, out) if isinstance(op, reduce.Mean) else sum_of(x, out)
     return launch_reduction(reducer, x, op.axes, out, context.empty)

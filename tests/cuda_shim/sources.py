@@ -50,7 +50,7 @@ def sources() -> dict[str, Source]:
     with cupy_doubled(), mock.patch.object(Device, "compile", collect):
         executor = CupyExecutor()
         for case in CASES:
-            for dtype in case.dtypes:
+            for dtype in set(case.dtypes) & {"float32", "float64"}:
                 for sizes in ({}, *(AWKWARD if case.names else ())):
                     graph = case.build_graph(dtype, named=True)
                     arrays = case.sample(np.random.default_rng(0), dtype, sizes)
