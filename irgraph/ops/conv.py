@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from ..dims import Shape, Size, at_least, divides, product, same_size
+from ..dims import Shape, Size, at_least, divides, same_size
 from ..errors import DTypeError, ShapeError, explain
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
@@ -69,11 +69,10 @@ class _Bilinear(Op):
         if a.rank != rank or b.rank != rank:
             raise ShapeError(explain(f"{a} and {b}", f"rank {rank}, for {self.windows.rank} axes of space"))
 
-    def _cost(self, w_size: Size, *types: TensorType) -> Cost:
-        """Each position of the result meets the whole filter once, in all three."""
-        *_, g = types
-        moved: Size = sum((type.nbytes for type in types), start=0)
-        return Cost(2 * (g.shape[0] * product(g.shape[2:]) * w_size), moved)
+    def _cost(self, x: TensorType, w: TensorType, g: TensorType) -> Cost:
+        """Each position of the result meets those of the filter that lie in the image, in all three."""
+        met = self.windows.meetings(x.shape[2:], g.shape[2:])
+        return Cost(2 * (x.shape[0] * w.shape[0] * w.shape[1] * met), x.nbytes + w.nbytes + g.nbytes)
 
 
 def _require_equal(a: Sequence[Size], b: Sequence[Size], found: str, needed: str, do: str = "") -> None:
@@ -107,7 +106,7 @@ class Conv(_Bilinear):
         return self._input_gradient(cotangent, b, a), self._filter_gradient(a, cotangent)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return self._cost(inputs[1].size, *inputs, *outputs)
+        return self._cost(*inputs, *outputs)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x, w = node.inputs
@@ -158,7 +157,7 @@ class ConvInputGradient(_Bilinear):
         return self._conv(cotangent, b), self._filter_gradient(cotangent, a)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return self._cost(inputs[1].size, *outputs, *inputs[::-1])
+        return self._cost(*outputs, *inputs[::-1])
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         g, w = node.inputs
@@ -187,7 +186,7 @@ class ConvFilterGradient(_Bilinear):
         return self._input_gradient(b, cotangent, a), self._conv(a, cotangent)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return self._cost(outputs[0].size, inputs[0], *outputs, inputs[1])
+        return self._cost(inputs[0], *outputs, inputs[1])
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x, g = node.inputs

@@ -75,6 +75,32 @@ class Windows:
         ends = zip(self.padded(sizes), self.over(sizes), self.strides, self.spans, strict=True)
         return any((count - 1) * stride + span != size for size, count, stride, span in ends)
 
+    def meetings(self, sizes: Shape, counts: Shape) -> Size:
+        """How often a position of a window meets one of the image, over all windows.
+
+        An axis whose size is named counts as if its windows met no padding.
+        """
+        total: Size = 1
+        for axis, (size, count) in enumerate(zip(sizes, counts, strict=True)):
+            total = total * (
+                self._met(axis, size, count)
+                if isinstance(size, int) and isinstance(count, int)
+                else count * self.kernel[axis]
+            )
+        return total
+
+    def _met(self, axis: int, size: int, count: int) -> int:
+        (before, _), stride = self.pads[axis], self.strides[axis]
+        if not isinstance(before, int):
+            return count * self.kernel[axis]
+        met = 0
+        for k in range(self.kernel[axis]):
+            shift = before - k * self.dilations[axis]  # window o meets o * stride - shift
+            first = max(0, -(-shift // stride))
+            last = min(count - 1, (size - 1 + shift) // stride)
+            met += max(0, last - first + 1)
+        return met
+
     def rounded_up(self, sizes: Shape) -> Windows:
         """With so much more padding after each axis that no input is left over: a window that begins in the
         image, or in the padding before it, is whole."""
