@@ -35,6 +35,10 @@ class Arrays:
 
     tanh, exp, log, sqrt, sin, cos = np.tanh, np.exp, np.log, np.sqrt, np.sin, np.cos
     maximum, minimum, where, concatenate = np.maximum, np.minimum, np.where, np.concatenate
+    flip, roll, stack, einsum, take_along_axis = np.flip, np.roll, np.stack, np.einsum, np.take_along_axis
+    logaddexp, expm1, arctan = np.logaddexp, np.expm1, np.arctan
+    variance = staticmethod(np.var)
+    prod = staticmethod(np.prod)
 
     @staticmethod
     def cast(x: Array, dtype: Any) -> Array:
@@ -141,6 +145,17 @@ INSTRUCTIONS: dict[str, Instruction] = {
     "slice": lambda m, a, b, k: [a[::-1], a[:, ::2], a[:, ::-2], a[-1:], a[:1, ::-1]][k % 5],
     "concatenate": beside,
     "pad": lambda m, a, b, k: m.pad(a, [(k % 2, 0), (0, 1)]),
+    "flip": lambda m, a, b, k: m.flip(a, k % 2),
+    "roll": lambda m, a, b, k: m.roll(a, k - 7, k % 2),
+    "stack": lambda m, a, b, k: m.stack([a, m.tanh(a)], k % 3).reshape(-1, a.shape[k % 2]),
+    "einsum": lambda m, a, b, k: m.einsum(
+        ["ij,kj->ik", "ij,kj->ki", "ij,kj->ij"][k % 3], m.tanh(a), m.tanh(a)
+    ),
+    "along axis": lambda m, a, b, k: m.take_along_axis(a, np.zeros((1, a.shape[1]), np.int64), 0) + a,
+    "logaddexp": lambda m, a, b, k: m.logaddexp(a, fitting(a, b)),
+    "expm1": lambda m, a, b, k: m.expm1(m.arctan(a)),
+    "variance": lambda m, a, b, k: m.variance(a, axis=k % 2, keepdims=True),
+    "product": lambda m, a, b, k: m.prod(m.tanh(a) + 0.5, axis=k % 2, keepdims=True),
     "cumsum": lambda m, a, b, k: m.cumsum(a, k % 2, reverse=k % 3 == 0),
     "matmul": lambda m, a, b, k: m.tanh(a) @ m.tanh(a.T),
     "softmax": lambda m, a, b, k: m.softmax(a, k % 2),

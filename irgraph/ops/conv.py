@@ -106,7 +106,8 @@ class Conv(_Bilinear):
         return self._input_gradient(cotangent, b, a), self._filter_gradient(a, cotangent)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return self._cost(*inputs, *outputs)
+        (x, w), (g,) = inputs, outputs
+        return self._cost(x, w, g)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x, w = node.inputs
@@ -157,7 +158,8 @@ class ConvInputGradient(_Bilinear):
         return self._conv(cotangent, b), self._filter_gradient(cotangent, a)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return self._cost(*outputs, *inputs[::-1])
+        (g, w), (x,) = inputs, outputs
+        return self._cost(x, w, g)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         g, w = node.inputs
@@ -186,7 +188,8 @@ class ConvFilterGradient(_Bilinear):
         return self._input_gradient(b, cotangent, a), self._conv(a, cotangent)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
-        return self._cost(inputs[0], *outputs, inputs[1])
+        (x, g), (w,) = inputs, outputs
+        return self._cost(x, w, g)
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         x, g = node.inputs
