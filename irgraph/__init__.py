@@ -30,6 +30,14 @@ from .ops.comparison import (
 )
 from .ops.constants import constant, full, ones, zeros
 from .ops.conv import conv, conv_transpose
+from .ops.conv_ranks import (
+    conv1d,
+    conv1d_transpose,
+    conv2d,
+    conv2d_transpose,
+    conv3d,
+    conv3d_transpose,
+)
 from .ops.cumulative import cumsum
 from .ops.diagonals import diag, diagonal, eye, trace, tril, triu
 from .ops.division import floor_divide, mod
@@ -140,6 +148,12 @@ __all__ = [
     "concatenate",
     "constant",
     "conv",
+    "conv1d",
+    "conv1d_transpose",
+    "conv2d",
+    "conv2d_transpose",
+    "conv3d",
+    "conv3d_transpose",
     "conv_transpose",
     "copysign",
     "cos",

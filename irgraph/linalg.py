@@ -5,7 +5,7 @@
 <a result of cholesky : float32[batch, 3, 3]>
 """
 
-from .ops.determinants import det, lstsq, pinv, slogdet
+from .ops.determinants import det, logdet, lstsq, pinv, slogdet
 from .ops.einsum import matrix_power, multi_dot
 from .ops.factorizations import cholesky, eigh, eigvalsh, qr, svd
 from .ops.linear_solve import inv, solve, triangular_solve
@@ -16,6 +16,7 @@ __all__ = [
     "eigh",
     "eigvalsh",
     "inv",
+    "logdet",
     "lstsq",
     "matrix_power",
     "multi_dot",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,3 +99,21 @@ def test_a_step_reserves_nearly_nothing() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20_000
+
+
+@pytest.mark.parametrize(("space", "function"), [(1, ig.conv1d), (2, ig.conv2d), (3, ig.conv3d)])
+def test_a_rank_in_the_name_is_held_to(space: int, function: Callable[..., ig.Value]) -> None:
+    x, w = ig.input("x", (2, 3, *(8,) * space)), ig.input("w", (4, 3, *(3,) * space))
+    assert function(x, w, stride=2).type == ig.conv(x, w, stride=2).type
+    with pytest.raises(ig.errors.ShapeError, match=rf"conv{space}d of .*needed \(N, C, …\) with {space} ax"):
+        function(ig.input("x", (2, 3, *(8,) * (space + 1))), w)
+
+
+@pytest.mark.parametrize(
+    ("space", "function"), [(1, ig.conv1d_transpose), (2, ig.conv2d_transpose), (3, ig.conv3d_transpose)]
+)
+def test_so_it_is_for_transposes(space: int, function: Callable[..., ig.Value]) -> None:
+    x, w = ig.input("x", (2, 4, *(4,) * space)), ig.input("w", (4, 3, *(3,) * space))
+    assert function(x, w, stride=2).type == ig.conv_transpose(x, w, stride=2).type
+    with pytest.raises(ig.errors.ShapeError, match=rf"conv{space}d_transpose of"):
+        function(ig.input("x", (2, 3)), w)

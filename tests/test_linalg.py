@@ -126,3 +126,11 @@ def test_a_matrix_without_a_result_is_named_and_changes_nothing(name: str) -> No
 def test_what_onnx_lacks_is_refused_with_the_reason() -> None:
     with pytest.raises(ExportError, match="no factorizations and solvers of matrices"):
         ig.onnx.to_model({"y": ig.linalg.cholesky(ig.input("a", (3, 3)))})
+
+
+def test_logdet_is_nan_where_the_determinant_is_negative() -> None:
+    a = np.stack([2.0 * np.eye(3), np.diag([1.0, -1.0, 1.0])])
+    x = ig.input("x", ("n", 3, 3), "float64")
+    found, slope = ig.evaluate([ig.linalg.logdet(x), ig.grad(ig.linalg.logdet(x)[:1].sum(), x)], x=a)
+    np.testing.assert_allclose(found, [3 * np.log(2.0), np.nan])
+    np.testing.assert_allclose(slope[0], np.eye(3) / 2)

@@ -10,6 +10,7 @@ from ..local_jacobian import ZERO, Grid, Labels, Terms, labels, term
 from ..op import Cost, Op
 from ..types import TensorType
 from ..value import Node, Value
+from .comparison import less, where
 from .linear_solve import Inverse, inverse_terms
 from .matmul import matmul
 from .matrices import NO_ONNX, as_matrices, flipped, identity_like, require_matrices
@@ -138,6 +139,19 @@ def slogdet(a: Any) -> SlogdetResult:
     (-1.0, 0.0)
     """
     return SlogdetResult(*Node(Slogdet(), [as_matrices("slogdet", a)]).outputs)
+
+
+def logdet(a: Any) -> Value:
+    """The logarithm of the determinants of square matrices `a` (…, n, n); NaN where one is negative.
+
+    A singular matrix has -inf, and no derivative: that raises NumericalError.
+
+    >>> from irgraph import constant, evaluate
+    >>> evaluate(logdet(constant([[1.0, 0.0], [0.0, 1.0]])))
+    array(0., dtype=float32)
+    """
+    sign, logarithm = slogdet(a)
+    return where(less(sign, 0), float("nan"), logarithm)
 
 
 def pinv(a: Any, rcond: float | None = None) -> Value:
