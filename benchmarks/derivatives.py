@@ -1,6 +1,6 @@
 """First and second derivatives of every case of the law table, in float64, against JAX.
 
-JAX runs the forward graph (`jax_graph`) and differentiates it by itself: the gradient of <c, f(x)> for a
+JAX runs the forward graph (`jax_graph`) and differentiates it by itself: the gradient of Re <c, f(x)> for a
 random c, and the derivative of that gradient in a random direction.
 """
 
@@ -55,7 +55,7 @@ def main() -> None:
     for case in CASES:
         if "float64" not in case.dtypes or not case.differentiable or OPS[case.op].source:
             continue
-        if not any(y.dtype.is_float for y in case.build_graph("float64").outputs):
+        if not any(y.dtype.is_inexact for y in case.build_graph("float64").outputs):
             continue
         try:
             first, second = compare(case)
@@ -84,11 +84,11 @@ def compare(case: Any) -> tuple[float, float]:
 
     rng = np.random.default_rng(zlib.crc32(str(case).encode()))
     values = case.values("float64")
-    ends = [y for y in case.results(values) if y.dtype.is_float]
+    ends = [y for y in case.results(values) if y.dtype.is_inexact]
     wrt = [values[name] for name in case.differentiable]
     feeds = case.sample(rng, "float64")
-    weights = [rng.standard_normal(y.shape) for y in ends]
-    tangents = [rng.standard_normal(x.shape) for x in wrt]
+    weights = [normal(rng, y) for y in ends]
+    tangents = [normal(rng, x) for x in wrt]
 
     pulled = ig.vjp(ends, wrt, [ig.constant(w) for w in weights], disconnected="zero")
     pushed = ig.jvp(pulled, wrt, [ig.constant(t) for t in tangents])
@@ -99,7 +99,7 @@ def compare(case: Any) -> tuple[float, float]:
 
     def loss(*points: Any) -> Any:
         results = run_in_jax(ends, fixed | dict(zip(wrt, points, strict=True)))
-        return sum((w * y).sum() for w, y in zip(weights, results, strict=True))
+        return sum((w * y).sum().real for w, y in zip(weights, results, strict=True))
 
     def both(points: Any, directions: Any) -> Any:
         return jax.jvp(jax.grad(loss, tuple(range(len(wrt)))), points, directions)
@@ -108,6 +108,12 @@ def compare(case: Any) -> tuple[float, float]:
     first, second = jax.jit(both)(points, tuple(tangents))
     count = len(wrt)
     return distance(mine[:count], first), distance(mine[count:], second)
+
+
+def normal(rng: np.random.Generator, value: Any) -> Any:
+    """Random numbers of a value's shape; in both parts where it is complex."""
+    real = rng.standard_normal(value.shape)
+    return real + 1j * rng.standard_normal(value.shape) if value.dtype.is_complex else real
 
 
 def distance(found: Any, wanted: Any) -> float:

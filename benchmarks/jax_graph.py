@@ -109,6 +109,7 @@ UNARY = {
     "arccosh": lax.acosh, "arctanh": lax.atanh, "logical_not": lax.bitwise_not, "sigmoid": lax.logistic,
     "round": lambda x: lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN),
     "relu": jax.nn.relu, "softplus": jax.nn.softplus, "erf": lax.erf, "erfc": lax.erfc, "rsqrt": lax.rsqrt,
+    "real": lax.real, "imag": lax.imag, "conj": lax.conj, "magnitude": lax.abs, "angle": jnp.angle,
     "cbrt": lax.cbrt, "copy": lambda x: x, "stop_gradient": lax.stop_gradient,
 }  # fmt: skip
 BINARY = {
@@ -116,7 +117,7 @@ BINARY = {
     "maximum": lax.max, "minimum": lax.min, "floor_divide": jnp.floor_divide, "mod": jnp.mod,
     "equal": lax.eq, "not_equal": lax.ne, "less": lax.lt, "less_equal": lax.le, "greater": lax.gt,
     "greater_equal": lax.ge, "logical_and": lax.bitwise_and, "logical_or": lax.bitwise_or,
-    "logical_xor": lax.bitwise_xor, "arctan2": lax.atan2,
+    "logical_xor": lax.bitwise_xor, "arctan2": lax.atan2, "complex": lax.complex,
 }  # fmt: skip
 REDUCTIONS = {"sum": jnp.sum, "mean": jnp.mean, "max": jnp.max, "min": jnp.min, "prod": jnp.prod}
 OTHERS: dict[str, Rule] = {

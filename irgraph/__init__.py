@@ -28,6 +28,7 @@ from .ops.comparison import (
     not_equal,
     where,
 )
+from .ops.complex import angle, complex, conj, imag, real
 from .ops.constants import constant, full, ones, zeros
 from .ops.conv import conv, conv_transpose
 from .ops.conv_ranks import (
@@ -122,6 +123,7 @@ __all__ = [
     "adaptive_average_pool",
     "add",
     "all",
+    "angle",
     "any",
     "arange",
     "arccos",
@@ -145,7 +147,9 @@ __all__ = [
     "clip",
     "compare",
     "compile",
+    "complex",
     "concatenate",
+    "conj",
     "constant",
     "conv",
     "conv1d",
@@ -198,6 +202,7 @@ __all__ = [
     "hard_swish",
     "hard_tanh",
     "hypot",
+    "imag",
     "init",
     "inner",
     "input",
@@ -260,6 +265,7 @@ __all__ = [
     "rad2deg",
     "random_normal",
     "random_uniform",
+    "real",
     "reciprocal",
     "relu",
     "relu6",

@@ -152,7 +152,7 @@ def _defaults(cls: type[Any]) -> list[tuple[str, Any]]:
 
 
 def _array_text(value: ArrayData, data: dict[str, ArrayData]) -> str:
-    if value.array.size <= _INLINE:
+    if value.array.size <= _INLINE and not value.type.dtype.is_complex:
         text = f"[{', '.join(map(_element_text, value.array.reshape(-1)))}]"
         elements = [_element(item) for item in ast.parse(text, mode="eval").body.elts]  # type: ignore[attr-defined]
         again = _array(value.type, elements)
@@ -267,7 +267,13 @@ def _array(kind: TensorType, elements: list[float]) -> ArrayData:
         raise GraphError(f"found elements that {kind.dtype} can't hold: {error}.") from None
 
 
-_FIT: dict[str, set[type]] = {"bool": {bool}, "int": {int}, "uint": {int}, "float": {int, float}}
+_FIT: dict[str, set[type]] = {
+    "bool": {bool},
+    "int": {int},
+    "uint": {int},
+    "float": {int, float},
+    "complex": {int, float},
+}
 
 
 def _known_shape(type: TensorType) -> tuple[int, ...]:

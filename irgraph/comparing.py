@@ -21,7 +21,14 @@ from .value import Value
 
 Array = np.ndarray[Any, Any]
 
-TOLERANCES: dict[str, float] = {"float16": 4e-3, "bfloat16": 3.2e-2, "float32": 1e-5, "float64": 1e-12}
+TOLERANCES: dict[str, float] = {
+    "float16": 4e-3,
+    "bfloat16": 3.2e-2,
+    "float32": 1e-5,
+    "float64": 1e-12,
+    "complex64": 1e-5,
+    "complex128": 1e-12,
+}
 """By which part of the largest magnitude the results of two good executors may differ, by dtype: of
 float16 and bfloat16 four units in the last place. Integers and bools are equal."""
 

@@ -46,9 +46,11 @@ def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> 
 def _held(values: Array | float, type: TensorType) -> Array:
     """The values in the type's dtype. Raises DTypeError where it can't hold them."""
     found = np.asarray(values)
+    if found.dtype.kind == "c" and not type.dtype.is_complex:
+        raise DTypeError(explain("complex initial values", f"real ones for {type.dtype}"))
     with np.errstate(all="ignore"):
         array = found.astype(type.dtype.numpy)
-    lost = overflows(found, type.dtype).any() if type.dtype.is_float else not np.array_equal(array, found)
+    lost = overflows(found, type.dtype).any() if type.dtype.is_inexact else not np.array_equal(array, found)
     if lost:
         raise DTypeError(
             explain(f"initial values of dtype {found.dtype}", f"ones that {type.dtype} can hold")
@@ -228,7 +230,7 @@ def as_initializer(init: Initializer | Array | float | None, type: TensorType) -
     if isinstance(init, Initializer):
         return init
     array = np.asarray(init)
-    if numpy_kind(array.dtype) not in "bfiu":
+    if numpy_kind(array.dtype) not in "bfiuc":
         raise DTypeError(
             explain(f"initial values of dtype {array.dtype}", f"numbers for {type.dtype}", here())
         )

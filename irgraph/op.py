@@ -66,6 +66,7 @@ class Op:
     source: ClassVar[Literal["input", "state"] | None] = None  # a feed or a state variable, not computed
     view_only: ClassVar[bool] = False  # `view` always has an answer, so that nothing is ever computed
     moves: ClassVar[bool] = False  # only puts elements elsewhere, or chooses among them: exact in every dtype
+    takes_complex: ClassVar[bool] = False  # is defined, with its derivative, for complex numbers
     checks: ClassVar[bool] = False  # may fail at run time on what it is fed
     effect: ClassVar[bool] = False  # does more than compute: never merged with an equal one, nor folded
     onnx_type: ClassVar[str | None] = None  # the ONNX op with the same inputs and no attributes
@@ -182,6 +183,11 @@ class Op:
     def states_terms(cls) -> bool:
         """Whether the op states its derivative as terms."""
         return cls.local_jacobians is not Op.local_jacobians
+
+    @classmethod
+    def accepts_complex(cls) -> bool:
+        """Whether complex inputs are taken: by what says so, and by all that only moves elements."""
+        return cls.takes_complex or cls.moves or cls.may_view()
 
     @classmethod
     def states_vjp(cls) -> bool:

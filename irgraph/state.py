@@ -157,7 +157,7 @@ def misfit(array: np.ndarray[Any, Any], type: TensorType, lenient: bool = False)
     integers = have in "iu" and want in "iu"
     if np.can_cast(array.dtype, wanted, "safe") and (integers or have == want):
         return None
-    as_number = lenient and have in "iu" and want in "iuf"
+    as_number = lenient and ((have in "iu" and want in "iufc") or have + want == "fc")
     if have != want and not as_number:
         return f"dtype {array.dtype}", f"{type.dtype}, or another of its kind"
     if integers:

@@ -14,7 +14,7 @@ from .dims import Shape, Size, bind, product, same_size
 from .errors import DTypeError, ShapeError, explain
 from .origin import here
 
-Kind = Literal["bool", "int", "uint", "float"]
+Kind = Literal["bool", "int", "uint", "float", "complex"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +36,23 @@ class DType:
 
     @property
     def is_float(self) -> bool:
-        """Whether derivatives are defined for it."""
+        """Whether it holds real numbers in floating point."""
         return self.kind == "float"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether it holds complex numbers."""
+        return self.kind == "complex"
+
+    @property
+    def is_inexact(self) -> bool:
+        """Whether it is float or complex, and so has derivatives."""
+        return self.kind in ("float", "complex")
+
+    @property
+    def real(self) -> DType:
+        """The dtype of the real part: float32 for complex64, float64 for complex128, else itself."""
+        return {complex64: float32, complex128: float64}.get(self, self)
 
     @property
     def is_low(self) -> bool:
@@ -51,8 +66,8 @@ class DType:
 
     @property
     def largest(self) -> float:
-        """The largest finite number of a float dtype."""
-        return LARGEST[self.name]
+        """The largest finite number of a float dtype, and of the parts of a complex one."""
+        return LARGEST[self.real.name]
 
     @property
     def is_integer(self) -> bool:
@@ -73,12 +88,13 @@ int8, int16, int32, int64 = (DType(f"int{8 * n}", "int", n) for n in (1, 2, 4, 8
 uint8, uint16, uint32, uint64 = (DType(f"uint{8 * n}", "uint", n) for n in (1, 2, 4, 8))
 float16, float32, float64 = (DType(f"float{8 * n}", "float", n) for n in (2, 4, 8))
 bfloat16 = DType("bfloat16", "float", 2)  # the upper half of a float32
+complex64, complex128 = (DType(f"complex{8 * n}", "complex", n) for n in (8, 16))
 
 DTYPES: dict[str, DType] = {
     dtype.name: dtype
     for dtype in (
         *(bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64),
-        *(float16, bfloat16, float32, float64),
+        *(float16, bfloat16, float32, float64, complex64, complex128),
     )
 }
 
@@ -108,7 +124,7 @@ def overflows(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]
 
 
 def as_dtype(dtype: object) -> DType:
-    """The dtype for a name, a NumPy dtype, a NumPy scalar type, or `float`, `int`, `bool`.
+    """The dtype for a name, a NumPy dtype, a NumPy scalar type, or `complex`, `float`, `int`, `bool`.
 
     >>> as_dtype("int64"), as_dtype(np.float32), as_dtype(float)
     (int64, float32, float32)
@@ -117,6 +133,8 @@ def as_dtype(dtype: object) -> DType:
         return dtype
     if isinstance(dtype, str) and dtype in DTYPES:
         return DTYPES[dtype]
+    if dtype is complex:
+        return complex64
     if dtype is float:  # the default float is float32, not NumPy's float64
         return float32
     name = None

@@ -57,7 +57,7 @@ class Node:
         self.origin = here() if origin is None else origin
         try:
             with collecting_guards() as guards:
-                types = op.infer(*[value.type for value in self.inputs])
+                types = op.infer(*[_accepted(op, value.type) for value in self.inputs])
         except IrgraphError as error:
             raise _located(error, self) from None
         self.guards = tuple(guards)
@@ -78,6 +78,14 @@ class Node:
         operands = ", ".join(str(value.type) for value in self.inputs)
         results = ", ".join(str(value.type) for value in self.outputs)
         return f"{self.op}({operands}) : {results}  # {self.origin}"
+
+
+def _accepted(op: Op, type: TensorType) -> TensorType:
+    """The type of an operand. Raises DTypeError for a complex one where the op is defined for reals only."""
+    if type.dtype.kind == "complex" and not op.accepts_complex():
+        do = "Take irgraph.real, imag or abs of it."
+        raise DTypeError(explain(str(type), "a dtype of real numbers", do=do))
+    return type
 
 
 def _located(error: IrgraphError, node: Node) -> IrgraphError:

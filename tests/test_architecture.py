@@ -16,7 +16,7 @@ import pytest
 
 import irgraph as ig
 from irgraph.op import OPS, Op
-from irgraph.ops.primitives import SCALAR_PRIMITIVES
+from irgraph.ops.primitives import COMPLEX_PRIMITIVES, SCALAR_PRIMITIVES
 from irgraph.testing import CASES
 from irgraph_array import KERNELS
 
@@ -96,7 +96,9 @@ def test_an_op_has_an_onnx_form_or_a_reason_for_none(op: type[Op]) -> None:
 
 def test_the_scalar_primitives_are_the_elementwise_ops_without_an_expansion() -> None:
     assert len(set(SCALAR_PRIMITIVES)) == len(SCALAR_PRIMITIVES)
-    assert set(SCALAR_PRIMITIVES) == {op for op in GRAPH_OPS if op.elementwise and op.expand is Op.expand}
+    assert {*SCALAR_PRIMITIVES, *COMPLEX_PRIMITIVES} == {
+        op for op in GRAPH_OPS if op.elementwise and op.expand is Op.expand
+    }
     assert set(SCALAR_PRIMITIVES) <= set(KERNELS)
 
 

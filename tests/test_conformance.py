@@ -18,7 +18,7 @@ import irgraph as ig
 from irgraph.errors import ExecutorError
 from irgraph.ops.slicing import Pad
 from irgraph.ops.trigonometric import Tanh
-from irgraph.testing import Check, conformance, conformance_checks
+from irgraph.testing import Check, conformance, conformance_checks, dtypes_of
 from irgraph.testing.contract import POINTS
 from irgraph_array import KERNELS, Kernel
 from irgraph_numpy import NumpyExecutor
@@ -270,3 +270,14 @@ def test_examples_run(name: str, shown: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert shown in run.stdout
     assert " 0 failed" in run.stdout or name != "own_executor"
+
+
+def test_ops_are_asked_which_dtypes_they_take() -> None:
+    floats = ("float16", "bfloat16", "float32", "float64")
+    signed, unsigned = (tuple(f"{kind}{8 * n}" for n in (1, 2, 4, 8)) for kind in ("int", "uint"))
+    assert dtypes_of("floor") == floats
+    assert dtypes_of("exp") == (*floats, "complex64", "complex128")
+    assert dtypes_of("logical_and") == ("bool",)
+    assert dtypes_of("negative") == (*signed, *floats, "complex64", "complex128")
+    assert dtypes_of("complex") == ("float32", "float64")
+    assert dtypes_of("check_index") == (*signed, *unsigned)

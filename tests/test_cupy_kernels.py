@@ -53,7 +53,7 @@ def test_every_primitive_has_a_kernel(op: type[Op]) -> None:
 
 
 def test_the_printer_knows_every_elementwise_primitive() -> None:
-    missing = {op.name for op in PRIMITIVES if op.elementwise} - {op.name for op in EXPRESSIONS}
+    missing = {op.name for op in PRIMITIVES if op.elementwise} - {op.name for op in EXPRESSIONS} - {*NOT_YET}
     assert not missing, f"no C expression for {missing} in executors/irgraph_cupy/scalars.py"
 
 
@@ -68,8 +68,11 @@ def test_missing_kernels_are_named_at_once(executor: CupyExecutor, monkeypatch: 
 # ----------------------------------------------------------------------------------------- values
 
 
+REAL = [case for case in CASES if not case.is_complex]
+
+
 @needs_gxx
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", REAL, ids=str)
 def test_value_is_the_oracle(case: Case, executor: CupyExecutor) -> None:
     for dtype in set(case.dtypes) & {"float32", "float64"}:
         graph = case.build_graph(dtype)
@@ -80,7 +83,7 @@ def test_value_is_the_oracle(case: Case, executor: CupyExecutor) -> None:
 
 
 @needs_gxx
-@pytest.mark.parametrize("case", [case for case in CASES if case.names], ids=str)
+@pytest.mark.parametrize("case", [case for case in REAL if case.names], ids=str)
 def test_awkward_sizes_give_what_numpy_gives(case: Case, executor: CupyExecutor) -> None:
     outputs = list(case.build_graph(named=True).outputs)
     for sizes in AWKWARD:
@@ -103,6 +106,12 @@ def run(outputs: list[ig.Value], arrays: dict[str, Any], executor: str | CupyExe
         pytest.skip(f"no kernel on the GPU yet: {', '.join(missing)}")
     feeds = {name: array for name, array in arrays.items() if name in function.graph.inputs}
     return [function.executor.to_host(array) for array in function(**feeds)]
+
+
+def test_complex_numbers_are_refused(executor: CupyExecutor) -> None:
+    x = ig.input("x", (2,), "complex64")
+    with pytest.raises(ExecutorError, match="found an array of complex64 on the GPU; needed one of"):
+        ig.compile(x * x, executor=executor)(x=np.ones(2, "complex64"))
 
 
 @needs_gxx

@@ -101,7 +101,8 @@ def test_vjp_of_the_node_is_that_of_its_terms_or_expansion(case: Case) -> None:
             pairs += [found, derived]
     rng = rng_of(case)
     arrays = case.sample(rng, "float64")
-    feeds = {c.label: rng.standard_normal(tuple(map(int, c.shape))) for c in cotangents}  # type: ignore[arg-type]
+    drawn = [rng.standard_normal(tuple(map(int, c.shape))) for c in cotangents]  # type: ignore[arg-type]
+    feeds = {c.label: array.astype(c.dtype.numpy) for c, array in zip(cotangents, drawn, strict=True)}
     results = run(case, pairs, {**arrays, **feeds})
     for found_array, derived in zip(results[::2], results[1::2], strict=True):
         assert_close(found_array, derived, 1e-12)

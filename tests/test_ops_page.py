@@ -132,6 +132,8 @@ def dtypes(node: Node) -> str:
 
 
 def _accepts(node: Node, first: DType, dtype: DType) -> bool:
+    if dtype.is_complex and not node.op.accepts_complex():
+        return False
     types = [TensorType(dtype, v.shape) if v.dtype is first else v.type for v in node.inputs]
     try:
         node.op.infer(*types)

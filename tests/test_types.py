@@ -31,7 +31,7 @@ shapes = st.lists(st.integers(0, 3), max_size=4).map(tuple)
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=str)
 def test_dtypes_are_numpys(dtype: DType) -> None:
-    kinds = {"b": "bool", "i": "int", "u": "uint", "f": "float"}
+    kinds = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
     assert dtype.numpy.itemsize == dtype.itemsize
     assert kinds[numpy_kind(dtype.numpy)] == dtype.kind
     assert (
@@ -50,7 +50,9 @@ def test_python_types() -> None:
     assert as_dtype(">f4") is float32
 
 
-@pytest.mark.parametrize("dtype", [None, "floaty", "complex64", object, str, "f4,i4", [1], np.dtype("M8[s]")])
+@pytest.mark.parametrize(
+    "dtype", [None, "floaty", "complex256", object, str, "f4,i4", [1], np.dtype("M8[s]")]
+)
 def test_unknown_dtypes(dtype: object) -> None:
     with pytest.raises(DTypeError, match="needed one of bool, int8"):
         as_dtype(dtype)

@@ -20,6 +20,7 @@ from . import (  # noqa: F401  # enter their kernels into the table
     floats,
     indexed,
     linear_algebra,
+    parts,
     pooling,
     scattered,
     sorting,
@@ -157,7 +158,7 @@ class Views:
 
 def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:
     def check() -> None:
-        if numpy_kind(array.dtype) == "f" and not xp.isfinite(array).all():
+        if numpy_kind(array.dtype) in "fc" and not xp.isfinite(array).all():
             raise not_finite(array, what, node)
 
     return check
@@ -166,9 +167,10 @@ def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:
 def not_finite(array: Array, what: str, node: Node) -> NonFiniteError:
     """The error for an array in host memory that holds NaN or inf."""
     bad = np.argwhere(~np.isfinite(array))[0].tolist()
+    number = complex if array.dtype.kind == "c" else float
     return NonFiniteError(
         explain(
-            f"{float(array[tuple(bad)])} at {bad} of {what}",
+            f"{number(array[tuple(bad)])} at {bad} of {what}",
             "finite numbers",
             f"{node.origin}: {node.origin.source}",
             "It is the first that is not finite; the state is as before the call.",

@@ -169,6 +169,10 @@ def _where(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[
     """Choose by integer arithmetic on the bits, modulo 2^n: exact for NaN and inf, and vectorized,
     where masked copies are not: out = (a - b) · condition + b."""
     xp, (out,) = context.xp, outputs
+    if out.dtype.itemsize > 8:  # complex128: there are no such integers
+        yield assign(out, inputs[2])
+        yield partial(xp.copyto, out, inputs[1], where=inputs[0])
+        return
     condition, a, b = inputs[0], bits(inputs[1]), bits(inputs[2])
     chosen = bits(out)
     zero_a, zero_b = map(_is_positive_zero, context.node.inputs[1:])

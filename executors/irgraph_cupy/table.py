@@ -79,6 +79,9 @@ NOT_YET: dict[str, str] = {
         ["solve", "triangular_solve", "inverse", "det", "slogdet", "pinv", "cholesky", "qr", "eigh", "svd"],
         "cuSOLVER is not used yet",
     ),
+    **dict.fromkeys(
+        ["real", "imag", "conj", "magnitude", "angle", "complex"], "the kernels are of real numbers"
+    ),
 }
 """Primitives without a kernel, and why. A graph that has one is refused by name when it is compiled."""
 

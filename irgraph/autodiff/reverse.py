@@ -51,7 +51,8 @@ def value_and_grad(loss: Value, wrt: Tree, disconnected: Disconnected = "raise")
             )
         )
     if not loss.dtype.is_float:
-        raise NotDifferentiableError(explain(f"the loss {loss!r}", "a float dtype", loss.node.origin))
+        do = "Take its real part, or its abs." if loss.dtype.is_complex else ""
+        raise NotDifferentiableError(explain(f"the loss {loss!r}", "a float dtype", loss.node.origin, do))
     with carrying(here().derived("backward")):
         seed = ones((), loss.dtype)
     return loss, vjp(loss, wrt, seed, disconnected)
@@ -157,7 +158,7 @@ def require_types(node: Node, rule: str, values: Sequence[Value], found: Sequenc
 
 
 def _fits(value: Value, found: Value | None) -> bool:
-    if found is None or not value.dtype.is_float or found.type == value.type:
+    if found is None or not value.dtype.is_inexact or found.type == value.type:
         return True
     pairs = zip(found.shape, value.shape, strict=False)
     return (
@@ -199,7 +200,7 @@ def _disconnected(
             )
         )
     for cut in on_path:
-        if any(not v.dtype.is_float or v in arrived for v in cut.outputs):
+        if any(not v.dtype.is_inexact or v in arrived for v in cut.outputs):
             break
     return NotDifferentiableError(
         explain(
@@ -209,7 +210,7 @@ def _disconnected(
             f"{cut.op.name} passes no derivative on"
             + (
                 ""
-                if all(v.dtype.is_float for v in cut.outputs)
+                if all(v.dtype.is_inexact for v in cut.outputs)
                 else f", its result is {cut.outputs[0].dtype}"
             )
             + '; pass disconnected="zero" to get zeros.',

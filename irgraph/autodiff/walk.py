@@ -74,7 +74,7 @@ def _open(node: Node) -> Sequence[Value]:
 def live_values(nodes: Iterable[Node], sources: Sequence[Value]) -> set[Value]:
     """The float values that depend on the sources. Raises where a source has no derivatives at all."""
     for source in sources:
-        if not source.dtype.is_float:
+        if not source.dtype.is_inexact:
             raise NotDifferentiableError(
                 explain(
                     f"wrt {source!r}", "a float dtype", source.node.origin, "Only floats have derivatives."
@@ -83,5 +83,5 @@ def live_values(nodes: Iterable[Node], sources: Sequence[Value]) -> set[Value]:
     live = set(sources)
     for node in nodes:
         if any(value in live for value in node.inputs):
-            live.update(value for value in node.outputs if value.dtype.is_float)
+            live.update(value for value in node.outputs if value.dtype.is_inexact)
     return live

@@ -71,6 +71,7 @@ def to_model(
             explain(f"{PAIRING!r} in the metadata", "other keys; this one pairs state", do="Rename it.")
         )
     meant = resolve(model, state)
+    _require_real(meant.graph)
     graph = prepared(meant.graph)
     require_distinct(graph, meant.inputs)
     ends = Ends(graph, meant.inputs, _contents(meant), _settable(meant.graph, state_inputs))
@@ -80,6 +81,21 @@ def to_model(
     names = choose_names(walk.fixed, walk.wishes, writer.dtypes, writer.fallback)
     naming = Naming(names, walk.types)
     return build(ends, writer, _choose_opset(writer, opset), naming, name, metadata or {})
+
+
+def _require_real(graph: Graph) -> None:
+    """Raise ExportError for complex numbers anywhere."""
+    found = next((v for node in graph.nodes for v in node.outputs if v.dtype.is_complex), None)
+    if found is not None:
+        at = found.node.origin
+        raise ExportError(
+            explain(
+                f"complex numbers, first {found!r}",
+                "real ones: ONNX has complex tensors, but hardly an op that takes them",
+                f"{at}: {at.source}",
+                "Build the graph on real and imaginary parts to export it.",
+            )
+        )
 
 
 class Meant(NamedTuple):

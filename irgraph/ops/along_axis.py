@@ -48,6 +48,7 @@ class TakeAlongAxis(Op):
     """For each position of the index the element of its row at that place of the axis."""
 
     name: ClassVar[str] = "take_along_axis"
+    takes_complex: ClassVar[bool] = True
     axis: int
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

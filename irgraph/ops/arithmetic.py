@@ -27,7 +27,7 @@ class Elementwise(Op):
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         first = inputs[0]
-        if self.float_only and not first.dtype.is_float:
+        if self.float_only and not first.dtype.is_inexact:
             require_float(self.name, *inputs)
         if first.dtype is bool_:
             require_dtype("a dtype of numbers", lambda dtype: dtype is not bool_, *inputs)
@@ -68,6 +68,7 @@ class Add(Elementwise):
     """a + b."""
 
     name: ClassVar[str] = "add"
+    takes_complex: ClassVar[bool] = True
     commutes: ClassVar[bool] = True
     unit: ClassVar[float | None] = 0
     left_unit: ClassVar[float | None] = 0
@@ -83,6 +84,7 @@ class Subtract(Elementwise):
     """a - b."""
 
     name: ClassVar[str] = "subtract"
+    takes_complex: ClassVar[bool] = True
     unit: ClassVar[float | None] = 0
     onnx_type: ClassVar[str | None] = "Sub"
 
@@ -96,6 +98,7 @@ class Multiply(Elementwise):
     """a · b."""
 
     name: ClassVar[str] = "multiply"
+    takes_complex: ClassVar[bool] = True
     commutes: ClassVar[bool] = True
     unit: ClassVar[float | None] = 1
     left_unit: ClassVar[float | None] = 1
@@ -112,6 +115,7 @@ class Divide(Elementwise):
     """a / b, of floats."""
 
     name: ClassVar[str] = "divide"
+    takes_complex: ClassVar[bool] = True
     float_only: ClassVar[bool] = True
     unit: ClassVar[float | None] = 1
     onnx_type: ClassVar[str | None] = "Div"
@@ -128,10 +132,11 @@ class Negative(Elementwise):
     """-x."""
 
     name: ClassVar[str] = "negative"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Neg"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        require_dtype("a signed dtype", lambda dtype: dtype.kind in ("int", "float"), *inputs)
+        require_dtype("a signed dtype", lambda dtype: dtype.kind in ("int", "float", "complex"), *inputs)
         return inputs
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:

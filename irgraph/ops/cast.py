@@ -8,6 +8,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from ..errors import DTypeError, explain
 from ..layout import Layout
 from ..local_jacobian import ZERO, Grid, labels, term
 from ..onnx_writer import OnnxWriter
@@ -25,10 +26,14 @@ class Cast(Op):
     """The nearest element of another dtype; floats to integers truncate."""
 
     name: ClassVar[str] = "cast"
+    takes_complex: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     dtype: DType
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        if inputs[0].dtype.is_complex and not self.dtype.is_complex:
+            do = "Take irgraph.real, imag or abs of it."
+            raise DTypeError(explain(f"{inputs[0]} to cast to {self.dtype}", "a complex dtype", do=do))
         return (inputs[0].with_dtype(self.dtype),)
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
@@ -53,8 +58,12 @@ class Cast(Op):
 
 def _in_dtype(direction: Value | None, dtype: DType) -> Value | None:
     """A tangent or cotangent in another dtype; integers have none."""
-    if direction is None or not dtype.is_float:
+    if direction is None or not dtype.is_inexact:
         return None
+    if direction.dtype.is_complex and not dtype.is_complex:
+        from .complex import real  # which builds on casts
+
+        direction = real(direction)
     return cast(direction, dtype)
 
 

@@ -47,6 +47,7 @@ class Equal(_Comparison):
     """a == b."""
 
     name: ClassVar[str] = "equal"
+    takes_complex: ClassVar[bool] = True
     commutes: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Equal"
 
@@ -57,6 +58,7 @@ class NotEqual(_Comparison):
     """a != b."""
 
     name: ClassVar[str] = "not_equal"
+    takes_complex: ClassVar[bool] = True
     commutes: ClassVar[bool] = True
 
 

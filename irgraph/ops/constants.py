@@ -15,7 +15,7 @@ from ..errors import DTypeError, ShapeError, explain
 from ..local_jacobian import Coefficient
 from ..onnx_writer import OnnxWriter
 from ..origin import here
-from ..types import DType, TensorType, as_dtype, float32, int64, numpy_kind, overflows
+from ..types import DType, TensorType, as_dtype, complex64, float32, int64, numpy_kind, overflows
 from ..value import Node, Value
 from .leaf import Leaf
 
@@ -112,12 +112,15 @@ def constant(content: Any, dtype: object = None) -> Value:
         array = np.asarray(content)
     except ValueError:  # ragged
         array = np.empty((), object)
-    if dtype is None and array.dtype == np.float64 and not isinstance(content, (np.ndarray, np.generic)):
-        dtype = float32
+    if dtype is None and not isinstance(content, (np.ndarray, np.generic)):
+        dtype = {"float64": float32, "complex128": complex64}.get(array.dtype.name)
     if array.dtype == object:
         raise DTypeError(explain(f"constant({content!r})", "numbers in a regular array", here()))
     target = as_dtype(array.dtype if dtype is None else dtype)
     return Constant(ArrayData(held(array, target)))()
+
+
+_PART = "Take irgraph.real, imag or abs of them."
 
 
 def held(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
@@ -125,7 +128,9 @@ def held(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
     if array.dtype == dtype.numpy:
         return array
     kind = numpy_kind(array.dtype)
-    if dtype.is_float and kind in "iuf":
+    if kind == "c" and not dtype.is_complex:
+        raise DTypeError(explain(f"complex numbers for {dtype}", "a complex dtype", here(), _PART))
+    if dtype.is_inexact and kind in "iufc":
         beyond = overflows(array, dtype)
     elif dtype.is_integer and kind in "iuf":
         limits = np.iinfo(dtype.numpy)
@@ -138,7 +143,7 @@ def held(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
     return array.astype(dtype.numpy)
 
 
-def full(shape: Sequence[Size | str] | Size | str, number: float, dtype: object = None) -> Value:
+def full(shape: Sequence[Size | str] | Size | str, number: complex, dtype: object = None) -> Value:
     """`number` everywhere. Raises DTypeError where the dtype can't hold it.
 
     >>> full(("batch", 3), 0.5)
@@ -146,7 +151,12 @@ def full(shape: Sequence[Size | str] | Size | str, number: float, dtype: object 
     """
     if dtype is None:
         dtype = "bool" if isinstance(number, bool) else "int64" if isinstance(number, int) else float32
+        dtype = complex64 if isinstance(number, complex) else dtype
     type = TensorType(as_dtype(dtype), as_shape(shape))
+    if type.dtype.is_complex and isinstance(number, complex) and number.imag:
+        from .shape import broadcast_to  # which builds on constants
+
+        return broadcast_to(constant(number, type.dtype), type.shape)
     return Full(as_element(number, type.dtype), type)()
 
 
@@ -182,13 +192,17 @@ def splat(value: Value) -> float | None:
     return None
 
 
-def as_element(number: float, dtype: DType) -> float:
+def as_element(number: Any, dtype: DType) -> float:
     """The number in a dtype's kind. Raises DTypeError where it is none, or the dtype can't hold it."""
-    if not isinstance(number, (bool, int, float, np.generic)):
+    if not isinstance(number, (bool, int, float, complex, np.generic)):
         raise DTypeError(explain(repr(number), "a number", here()))
+    if isinstance(number, (complex, np.complexfloating)):
+        if number.imag or not dtype.is_complex:
+            raise DTypeError(explain(f"the number {number!r}", f"one that {dtype} can hold", here()))
+        number = number.real
     if dtype.kind == "bool":
         return bool(number)
-    if dtype.is_float:
+    if dtype.is_inexact:
         if math.isfinite(number) and overflows(np.array(float(number)), dtype).any():
             raise DTypeError(explain(f"the number {number!r}", f"one that {dtype} can hold", here()))
         return float(number)

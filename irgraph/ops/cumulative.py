@@ -21,6 +21,7 @@ class Cumsum(Op):
     """The sum of the elements so far along an axis, or from the end."""
 
     name: ClassVar[str] = "cumsum"
+    takes_complex: ClassVar[bool] = True
     axis: int
     reverse: bool = False
 
@@ -55,6 +56,6 @@ def cumsum(x: Any, axis: int = -1, reverse: bool = False) -> Value:
     array([1., 3., 6.], dtype=float32)
     """
     x = as_value(x)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         x = x.astype(int64)
     return Cumsum(normalize_axis(axis, x.ndim), reverse)(x)

@@ -25,6 +25,7 @@ class Exp(_Elementary):
     """e to the x."""
 
     name: ClassVar[str] = "exp"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Exp"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
@@ -74,6 +75,7 @@ class Log(_Elementary):
     """The natural logarithm."""
 
     name: ClassVar[str] = "log"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Log"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
@@ -86,6 +88,7 @@ class Sqrt(_Elementary):
     """The square root."""
 
     name: ClassVar[str] = "sqrt"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Sqrt"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:

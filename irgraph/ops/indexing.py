@@ -109,6 +109,7 @@ class AddAt(Op):
     """Zeros of `size` rows; `out[index[k]] += updates[k]` for every k, on the first axis."""
 
     name: ClassVar[str] = "add_at"
+    takes_complex: ClassVar[bool] = True
     size: Size
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -138,6 +139,7 @@ class Gather(Op):
     """x at run-time positions of one axis; leading `batch_dims` axes are shared with the index."""
 
     name: ClassVar[str] = "gather"
+    takes_complex: ClassVar[bool] = True
     axis: int
     batch_dims: int = 0
 
@@ -183,6 +185,7 @@ class ScatterAdd(Op):
     """Zeros; the updates are added at run-time positions of one axis: the transpose of gather."""
 
     name: ClassVar[str] = "scatter_add"
+    takes_complex: ClassVar[bool] = True
     axis: int
     size: Size
     batch_dims: int = 0

@@ -24,6 +24,7 @@ class Matmul(Op):
     """Products of the last two axes; the axes before them broadcast."""
 
     name: ClassVar[str] = "matmul"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "MatMul"
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -54,6 +54,7 @@ class GatherNd(Op):
     """x at tuples of run-time positions, on the axes after `batch_dims` that both share."""
 
     name: ClassVar[str] = "gather_nd"
+    takes_complex: ClassVar[bool] = True
     batch_dims: int = 0
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..op import Op
 from . import arithmetic, cast, comparison, division, elementary, logic, powers, rounding, trigonometric
+from . import complex as complexes
 
 SCALAR_PRIMITIVES: tuple[type[Op], ...] = (
     arithmetic.Add,
@@ -50,4 +51,14 @@ SCALAR_PRIMITIVES: tuple[type[Op], ...] = (
     cast.Cast,
     cast.Copy,
 )
-"""The elementwise ops without an expansion."""
+"""The elementwise ops without an expansion, of real numbers."""
+
+COMPLEX_PRIMITIVES: tuple[type[Op], ...] = (
+    complexes.Real,
+    complexes.Imag,
+    complexes.Conj,
+    complexes.Magnitude,
+    complexes.Angle,
+    complexes.Complex,
+)
+"""Those that make, part and measure complex numbers."""

@@ -67,6 +67,7 @@ class Sum(Reduction):
     """The sum."""
 
     name: ClassVar[str] = "sum"
+    takes_complex: ClassVar[bool] = True
 
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         i = labels(inputs[0])
@@ -82,6 +83,7 @@ class Mean(Reduction):
     """The sum over the number of elements."""
 
     name: ClassVar[str] = "mean"
+    takes_complex: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         require_float(self.name, *inputs)
@@ -199,7 +201,7 @@ def sum(x: Any, axis: Axes = None, keepdims: bool = False) -> Value:
     array([4., 6.], dtype=float32)
     """
     x = as_value(x)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         x = x.astype(int64)
     return Sum(normalize_axes(axis, x.ndim), keepdims)(x)
 
@@ -213,7 +215,7 @@ def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Value:
     array([1.5, 3.5], dtype=float32)
     """
     x = as_value(x)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         x = x.astype("float32")
     return Mean(normalize_axes(axis, x.ndim), keepdims)(x)
 

@@ -208,4 +208,4 @@ def softmax_cross_entropy(logits: Any, target: Any) -> Value:
 
 def _as_float(x: Any) -> Value:
     value = as_value(x)
-    return value if value.dtype.is_float else value.astype(float32)
+    return value if value.dtype.is_inexact else value.astype(float32)

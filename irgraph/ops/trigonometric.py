@@ -25,6 +25,7 @@ class Sin(_Trigonometric):
     """The sine."""
 
     name: ClassVar[str] = "sin"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Sin"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
@@ -37,6 +38,7 @@ class Cos(_Trigonometric):
     """The cosine."""
 
     name: ClassVar[str] = "cos"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Cos"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
@@ -49,6 +51,7 @@ class Tan(_Trigonometric):
     """The tangent."""
 
     name: ClassVar[str] = "tan"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Tan"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
@@ -97,6 +100,7 @@ class Sinh(_Trigonometric):
     """(exp(x) - exp(-x)) / 2."""
 
     name: ClassVar[str] = "sinh"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Sinh"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
@@ -109,6 +113,7 @@ class Cosh(_Trigonometric):
     """(exp(x) + exp(-x)) / 2."""
 
     name: ClassVar[str] = "cosh"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Cosh"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
@@ -121,6 +126,7 @@ class Tanh(_Trigonometric):
     """The hyperbolic tangent."""
 
     name: ClassVar[str] = "tanh"
+    takes_complex: ClassVar[bool] = True
     onnx_type: ClassVar[str | None] = "Tanh"
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:

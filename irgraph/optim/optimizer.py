@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from ..autodiff.reverse import value_and_grad
-from ..errors import GraphError, explain
+from ..errors import DTypeError, GraphError, explain
 from ..graph import Update, topological_order
 from ..ops.sources import Parameter, state
 from ..origin import carrying, here
@@ -50,6 +50,10 @@ class Optimizer(ABC):
                     "Make them with irgraph.parameter.",
                 )
             )
+        for parameter in chosen:
+            if parameter.dtype.is_complex:
+                do = "Build it as irgraph.complex(re, im) of two real parameters."
+                raise DTypeError(explain(f"{parameter!r} to minimize by", "real parameters", here(), do))
         _, gradients = value_and_grad(loss, chosen)
         rate = self.variable(LEARNING_RATE, loss.dtype.wide, self.learning_rate)
         with carrying(here().derived("update")):

@@ -26,6 +26,7 @@ from .derivatives import (
     check_value,
     check_vjp,
 )
+from .dtypes import dtypes_of
 from .report import Check, Conformance, Outcome
 from .suite import conformance, conformance_checks
 
@@ -48,6 +49,7 @@ __all__ = [
     "check_vjp",
     "conformance",
     "conformance_checks",
+    "dtypes_of",
     "integers",
     "normal",
     "off_zero",

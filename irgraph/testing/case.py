@@ -153,7 +153,9 @@ class Case:
     @property
     def differentiable(self) -> tuple[str, ...]:
         """The inputs that derivatives are checked towards."""
-        return tuple(n for n, arg in self.inputs.items() if arg.differentiable and arg.dtype is None)
+        return tuple(
+            n for n, arg in self.inputs.items() if arg.differentiable and arg.dtype in (None, "complex128")
+        )
 
     def values(self, dtype: str | None = None, named: bool = False) -> dict[str, Value]:
         """New input values of a float dtype (the first by default); `named` keeps names in their shapes."""
@@ -196,6 +198,15 @@ class Case:
         wide = [a.astype(np.float64) if numpy_kind(a.dtype) == "f" else a for a in arrays.values()]
         found = self.oracle(*wide)
         return [np.asarray(a) for a in found] if isinstance(found, (list, tuple)) else [np.asarray(found)]
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether complex numbers occur, which ONNX does not take."""
+        return any(v.dtype.is_complex for node in self.build_graph().nodes for v in node.outputs)
+
+    def without_low(self) -> Case:
+        """The case for float32 and float64 only, in which it is complex."""
+        return replace(self, low=False)
 
     def only(self, *dtypes: str) -> Case:
         """The case for some float dtypes only."""

@@ -37,9 +37,9 @@ class _Problem:
         self.xs = [input(f"x{n}", a.shape, as_dtype(a.dtype)) for n, a in enumerate(self.arrays)]
         built = build(*self.xs)
         self.ys = [built] if isinstance(built, Value) else list(built)
-        floats = [n for n, value in enumerate(self.xs) if value.dtype.is_float]
+        floats = [n for n, value in enumerate(self.xs) if value.dtype.is_inexact]
         self.wrt = floats if wrt is None else list(wrt)
-        self.ends = [value for value in self.ys if value.dtype.is_float]
+        self.ends = [value for value in self.ys if value.dtype.is_inexact]
 
     @property
     def sources(self) -> list[Value]:
@@ -49,7 +49,7 @@ class _Problem:
         return [input(f"{name}{n}", value.shape, value.dtype) for n, value in enumerate(values)]
 
     def draw(self, rng: np.random.Generator, values: Sequence[Value]) -> list[Array]:
-        return [np.asarray(rng.standard_normal(_shape(value))) for value in values]
+        return [_normal(rng, value) for value in values]
 
     def moved(self, tangents: Sequence[Array], by: float) -> list[Array]:
         """The arrays, moved in a direction."""
@@ -75,6 +75,12 @@ class _Problem:
         return results
 
 
+def _normal(rng: np.random.Generator, value: Value) -> Array:
+    """A random direction; of complex values in both parts."""
+    real = rng.standard_normal(_shape(value))
+    return np.asarray(real + 1j * rng.standard_normal(_shape(value)) if value.dtype.is_complex else real)
+
+
 def _shape(value: Value) -> tuple[int, ...]:
     return tuple(int(size) for size in value.shape)  # type: ignore[arg-type]  # fed shapes are numbers
 
@@ -84,11 +90,12 @@ def _named(name: str, arrays: Sequence[Array]) -> dict[str, Array]:
 
 
 def _inner(left: Sequence[Array], right: Sequence[Array]) -> float:
-    return float(sum(np.vdot(a, b) for a, b in zip(left, right, strict=True)))
+    """The pairing under which `vjp` is the transpose of `jvp`: the real part, and no conjugate."""
+    return float(sum(np.sum(a * b).real for a, b in zip(left, right, strict=True)))
 
 
 def _norm(arrays: Sequence[Array]) -> float:
-    return float(np.sqrt(sum(float(np.vdot(a, a)) for a in arrays)))
+    return float(np.sqrt(sum(float(np.vdot(a, a).real) for a in arrays)))
 
 
 def check_value(
@@ -121,13 +128,14 @@ def assert_close(found: Array, wanted: Array, tolerance: float, value: Value | N
         raise AssertionError(f"found {found.dtype}{list(found.shape)}; {value!r} was inferred")
     if found.shape != wanted.shape:
         raise AssertionError(f"found shape {found.shape}; needed {wanted.shape}")
-    exact = numpy_kind(found.dtype) != "f"
+    exact = numpy_kind(found.dtype) not in "fc"
     if as_dtype(found.dtype).is_low:
         with np.errstate(over="ignore"):
             wanted = wanted.astype(found.dtype)  # as what overflows it is infinite
-    wide = wanted.astype(np.float64)
+    widest = np.complex128 if "c" in (found.dtype.kind, wanted.dtype.kind) else np.float64
+    wide = wanted.astype(widest)
     scale = max(1.0, float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0)))
-    np.testing.assert_allclose(found.astype(np.float64), wide, rtol=0, atol=0 if exact else tolerance * scale)
+    np.testing.assert_allclose(found.astype(widest), wide, rtol=0, atol=0 if exact else tolerance * scale)
 
 
 def check_jvp(

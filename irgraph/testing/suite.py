@@ -12,7 +12,7 @@ from ..compiler.protocol import Executor
 from ..executor import find_executor
 from .cases import CASES
 from .contract import POINTS
-from .kernels import check_case
+from .kernels import run_case
 from .report import Check, Conformance, Outcome
 
 
@@ -39,7 +39,7 @@ def conformance_checks(
             continue
         for dtype in case.dtypes + case.low_dtypes:
             if dtypes is None or dtype in dtypes:
-                run = partial(check_case, case=case, dtype=dtype, tolerances=within)
+                run = partial(run_case, case=case, dtype=dtype, tolerances=within)
                 checks.append(Check(f"op:{case}-{dtype}", "The values are the oracle's.", runner, run))
     return checks
 

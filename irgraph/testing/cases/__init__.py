@@ -13,6 +13,7 @@ from ..case import BadCase, Case
 from . import (
     arithmetic,
     choice,
+    complexes,
     contractions,
     convolution,
     indexing,
@@ -52,6 +53,7 @@ _FAMILIES = (
     statistics,
     rearranged,
     normalization,
+    complexes,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)
