@@ -43,7 +43,7 @@ from .ops.cumulative import cumsum
 from .ops.diagonals import diag, diagonal, eye, trace, tril, triu
 from .ops.division import floor_divide, mod
 from .ops.einsum import einsum
-from .ops.elementary import exp, expm1, log, log1p, relu, sigmoid, sqrt
+from .ops.elementary import exp, log, relu, sigmoid, sqrt
 from .ops.error_function import erf, erfc
 from .ops.exponentials import exp2, log2, log10, log_sigmoid, logaddexp, softplus, xlogy
 from .ops.floating import copysign, isfinite, isinf, isnan, signbit
@@ -52,6 +52,7 @@ from .ops.indexing import gather, one_hot, scatter_add
 from .ops.logic import logical_and, logical_or, logical_xor
 from .ops.matmul import matmul
 from .ops.multi_index import gather_nd
+from .ops.near_zero import expm1, log1p
 from .ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from .ops.pooling import global_max_pool, max_pool
 from .ops.powers import cbrt, power, reciprocal, rsqrt, square

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 
 from ..value import Value
 from .arithmetic import Elementwise, Slope
-from .comparison import equal, greater, maximum, where
+from .comparison import greater, maximum
 from .operands import as_float, as_value
 
 
@@ -30,43 +30,6 @@ class Exp(_Elementary):
 
     def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
         return (output,)
-
-
-@final
-@dataclass(frozen=True)
-class Expm1(_Elementary):
-    """exp(x) - 1, exact near 0."""
-
-    name: ClassVar[str] = "expm1"
-
-    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
-        return (output + 1,)
-
-    def expand(self, *inputs: Value) -> Sequence[Value]:
-        """tanh(x/2) (exp(x) + 1), where nothing cancels."""
-        from .trigonometric import tanh
-
-        (x,) = inputs
-        return (tanh(x * 0.5) * (exp(x) + 1),)
-
-
-@final
-@dataclass(frozen=True)
-class Log1p(_Elementary):
-    """log(1 + x), exact near 0."""
-
-    name: ClassVar[str] = "log1p"
-
-    def slopes(self, inputs: Sequence[Value], output: Value) -> Sequence[Slope]:
-        return (1 / (inputs[0] + 1),)
-
-    def expand(self, *inputs: Value) -> Sequence[Value]:
-        """With w = 1 + x as rounded, log(w) x / (w - 1): roundings cancel (Goldberg 1991, theorem 4)."""
-        (x,) = inputs
-        w = x + 1
-        kept = w - 1
-        exact, lost = equal(kept, x), equal(kept, 0)
-        return (where(exact, log(w), where(lost, x, log(w) * (x / kept))),)
 
 
 @final
@@ -134,26 +97,6 @@ def exp(x: Any) -> Value:
     array([1.   , 2.718], dtype=float32)
     """
     return Exp()(as_float(x))
-
-
-def expm1(x: Any) -> Value:
-    """exp(x) - 1, exact where x is small.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(expm1(constant([0.0, 1.0]))).round(3)
-    array([0.   , 1.718], dtype=float32)
-    """
-    return Expm1()(as_float(x))
-
-
-def log1p(x: Any) -> Value:
-    """log(1 + x), exact where x is small; -inf at -1 and NaN below.
-
-    >>> from irgraph import constant, evaluate
-    >>> evaluate(log1p(constant([0.0, 1.0]))).round(3)
-    array([0.   , 0.693], dtype=float32)
-    """
-    return Log1p()(as_float(x))
 
 
 def log(x: Any) -> Value:

@@ -11,7 +11,8 @@ from ..onnx_writer import OnnxWriter
 from ..value import Node, Value
 from .arithmetic import Elementwise, Slope
 from .comparison import equal, maximum, where
-from .elementary import exp, log, log1p, sigmoid
+from .elementary import exp, log, sigmoid
+from .near_zero import log1p
 from .operands import as_float, operands
 from .powers import power
 from .rounding import abs

@@ -12,7 +12,7 @@ from ..origin import here
 from ..value import Node, Value
 from .arithmetic import Elementwise
 from .comparison import clip, greater, where
-from .elementary import expm1
+from .near_zero import expm1
 from .operands import as_float, operands
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805

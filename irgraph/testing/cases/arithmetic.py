@@ -12,6 +12,7 @@ from ...ops import arithmetic as a
 from ...ops import comparison as c
 from ...ops import division as d
 from ...ops import elementary as e
+from ...ops import near_zero
 from ...ops import powers as p
 from ...ops import rounding as o
 from ...ops import trigonometric as t
@@ -100,8 +101,8 @@ _ELEMENTARY: dict[str, tuple[Build, Oracle, Draw]] = {
     "round": (lambda x: x * o.round(x), lambda x: x * np.rint(x), spaced(0.125)),
     "exp": (e.exp, np.exp, spaced(0.125)),
     "log": (e.log, np.log, positive),
-    "expm1": (e.expm1, np.expm1, spaced(0.125)),
-    "log1p": (e.log1p, np.log1p, positive),
+    "expm1": (near_zero.expm1, np.expm1, spaced(0.125)),
+    "log1p": (near_zero.log1p, np.log1p, positive),
     "sin": (t.sin, np.sin, spaced(0.125)),
     "cos": (t.cos, np.cos, spaced(0.125)),
     "tan": (t.tan, np.tan, _inside),
@@ -152,8 +153,8 @@ CASES = [
     ),
     case("negative", "integers", lambda x: -x, np.negative, x=whole("n", 3)),
     case("exp", "large", e.exp, np.exp, x=real("n", draw=spaced(80.0))),
-    case("expm1", "tiny", _per(e.expm1), _per(np.expm1), x=Arg((6,), _tiny, differentiable=False)),
-    case("log1p", "tiny", _per(e.log1p), _per(np.log1p), x=Arg((6,), _tiny, differentiable=False)),
+    case("expm1", "tiny", _per(near_zero.expm1), _per(np.expm1), x=Arg((6,), _tiny, differentiable=False)),
+    case("log1p", "tiny", _per(near_zero.log1p), _per(np.log1p), x=Arg((6,), _tiny, differentiable=False)),
     case("tanh", "large", t.tanh, np.tanh, x=real("n", draw=spaced(40.0))),
     case("sigmoid", "large", e.sigmoid, lambda x: 1 / (1 + np.exp(-x)), x=real("n", draw=spaced(30.0))),
     case("abs", "integers", abs, np.abs, x=whole("n", 3)),
