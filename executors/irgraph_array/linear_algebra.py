@@ -13,6 +13,7 @@ from irgraph.errors import NumericalError, explain
 from irgraph.ops.determinants import Det, Pinv, Slogdet
 from irgraph.ops.factorizations import Cholesky, Eigh, Qr, Svd
 from irgraph.ops.linear_solve import Inverse, Solve, TriangularSolve
+from irgraph.value import Node
 
 from .table import Array, Call, Context, kernel
 
@@ -60,8 +61,12 @@ def _blamed(context: Context, compute: Compute, inputs: Sequence[Array], why: Co
             compute(*[x[at] for x in inputs])
         except np.linalg.LinAlgError:
             break
-    found = why.found if np.isfinite(inputs[0][at]).all() else "a matrix with NaN or infinity"
-    node = context.node
+    return no_result(context.node, why, inputs[0], at)
+
+
+def no_result(node: Node, why: Complaint, matrices: Array, at: tuple[int, ...]) -> NumericalError:
+    """The error for matrices in host memory of which that at a place of the batch has no result."""
+    found = why.found if np.isfinite(matrices[at]).all() else "a matrix with NaN or infinity"
     place = f" at {list(at)}" if at else ""
     return NumericalError(
         explain(

@@ -8,7 +8,7 @@ from typing import Any
 from irgraph.compiler.plan import Plan
 from irgraph.op import Op
 
-from . import conv  # noqa: F401  # enters its kernels into the table
+from . import conv, linear_algebra  # noqa: F401  # enter their kernels into the table
 from .device import Device, as_device, import_cupy, is_on_device
 from .prepared import CupyPrepared
 from .source import Array, Source

@@ -15,7 +15,7 @@ import numpy as np
 from irgraph.errors import DeviceMemoryError, ExecutorError, explain
 from irgraph.layout import Layout
 
-from .source import OPTIONS, Array, Launch, Product, Source, module
+from .source import OPTIONS, Array, Launch, Product, Routine, Source, module
 
 Call = Callable[[], object]
 
@@ -117,12 +117,18 @@ class Device:
                 )
             ) from error
 
-    def call(self, action: Launch | Product | Call) -> Call:
-        """An action as one native call. Its kernel must have been compiled."""
+    def call(self, action: Launch | Product | Routine | Call) -> Call:
+        """An action as one call, native but for routines. Its kernel must have been compiled."""
         if isinstance(action, Launch):
             function = self._functions[action.source.name]
             return partial(function, (action.blocks,), (action.threads,), action.arguments)
+        if isinstance(action, Routine):
+            return partial(self._routine, action.call)
         return self._product(action) if isinstance(action, Product) else action
+
+    def _routine(self, call: Call) -> None:
+        with self._memory("what a library takes for a factorization, beside the step's own memory"):
+            call()
 
     def _product(self, action: Product) -> Call:
         cublas = import_module("cupy_backends.cuda.libs.cublas")

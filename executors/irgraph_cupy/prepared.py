@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import starmap
 from operator import call, length_hint
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from irgraph.compiler.plan import Plan, Step
 from irgraph.dims import bind
@@ -19,28 +18,19 @@ from irgraph_array import Views, not_finite, out_of_range
 
 from .device import Device
 from .elementwise import launch_copy
-from .indexed import launch_check_finite
-from .source import Array, Launch, Product
-from .table import KERNELS, Action, CudaContext
+from .indexed import launch_check, launch_check_finite
+from .source import Array, Launch, Product, Routine, Verdict
+from .table import KERNELS, Action, CudaContext, Runnable
 
 PASSED = 0x7F7F7F7F  # what the flag holds while no check has failed: four equal bytes, as memset writes
 
 
 class Check(NamedTuple):
-    """A check of a step: after how many calls what it looks at is computed, and the error it stands for."""
+    """A check of a step: after how many calls what it tells of is computed, and the error of its content."""
 
     calls: int
-    array: Array
-    node: Node
-    what: str  # "" for a check of indices
-
-    def error(self, found: np.ndarray[Any, Any], sizes: Mapping[str, int]) -> IrgraphError:
-        """The error for what was found."""
-        if self.what:
-            return not_finite(found, self.what, self.node)
-        op = self.node.op
-        assert isinstance(op, CheckIndex)
-        return out_of_range(self.node, found, bind(op.size, sizes))
+    arrays: tuple[Array, ...]
+    error: Callable[..., IrgraphError]
 
 
 class CupyPrepared:
@@ -58,18 +48,27 @@ class CupyPrepared:
         self.scratch_nbytes = 0
         require_memory(device, plan, state)
         self._flag = device.empty((1,), "int32")
+        self._scratch: list[Array] = []  # libraries know addresses alone: this keeps the memory
         self._views = Views(device, plan, state)
         prologue = [action for step in plan.prologue for action in self._actions(step)]
         compute, owners = self._compute(plan, check)
-        commit = [action for step in plan.commit for action in self._actions(step)]
+        commit: list[Runnable] = [  # what may stand in a commit can't fail: it has no verdict
+            action
+            for step in plan.commit
+            for action in self._actions(step)
+            if not isinstance(action, Verdict)
+        ]
         for target, source in plan.copies:
             commit += launch_copy(self._views.array(source), self._views.array(target))
         launches = [each for each in (*prologue, *compute, *commit) if isinstance(each, Launch)]
         device.compile(launch.source for launch in launches)
         for action in prologue:
-            device.call(action)()
+            if not isinstance(action, Verdict):
+                device.call(action)()
+            elif device.to_host(action.bad).any():
+                raise action.error(*map(device.to_host, action.arrays))
         self.compute = [device.call(action) for action in compute]
-        self._by_device = [isinstance(action, (Launch, Product)) for action in compute]
+        self._by_device = [isinstance(action, (Launch, Product, Routine)) for action in compute]
         self._owners = owners
         self._commit = [device.call(action) for action in commit]
         self._feeds = device.feeds([self._views.array(slot) for slot in plan.feeds.values()])
@@ -113,28 +112,38 @@ class CupyPrepared:
         for launch, by_device in zip(self.compute[: check.calls], self._by_device, strict=False):
             if by_device:
                 launch()
-        raise check.error(self._device.to_host(check.array), self._sizes)
+        raise check.error(*map(self._device.to_host, check.arrays))
 
     # --------------------------------------------------------------------------------- binding
 
-    def _compute(self, plan: Plan, check: bool) -> tuple[list[Action], list[Node]]:
-        actions: list[Action] = []
+    def _compute(self, plan: Plan, check: bool) -> tuple[list[Runnable], list[Node]]:
+        actions: list[Runnable] = []
         owners: list[Node] = []
 
-        def add(new: Sequence[Action], node: Node) -> None:
-            actions.extend(new)
-            owners.extend([node] * len(new))
+        def new_check(error: Callable[..., IrgraphError], *arrays: Array) -> int:
+            self._checks.append(Check(len(actions), arrays, error))
+            return len(self._checks) - 1
+
+        def add(new: Iterable[Action], node: Node) -> None:
+            for action in new:
+                if isinstance(action, Verdict):
+                    number = new_check(action.error, *action.arrays)
+                    add(launch_check(self._flag, number, action.bad, "x != 0", {}), node)
+                else:
+                    actions.append(action)
+                    owners.append(node)
 
         def require_finite(array: Array, what: str, node: Node) -> None:
             if check and array.dtype.kind == "f" and array.size:
-                self._checks.append(Check(len(actions), array, node, what))
-                add(list(launch_check_finite(self._flag, len(self._checks) - 1, array)), node)
+                number = new_check(partial(not_finite, what=what, node=node), array)
+                add(launch_check_finite(self._flag, number, array), node)
 
         for name, slot in plan.feeds.items():
             require_finite(self._views.array(slot), f"the feed {name!r}", slot.buffer.owner.node)
         for step in plan.compute:
             if isinstance(step.node.op, CheckIndex):
-                self._checks.append(Check(len(actions), self._views.array(step.inputs[0]), step.node, ""))
+                size = bind(step.node.op.size, plan.sizes)
+                new_check(partial(out_of_range, step.node, size=size), self._views.array(step.inputs[0]))
             add(self._actions(step), step.node)
             for slot in step.outputs:
                 require_finite(self._views.array(slot), f"a result of {step.node.op.name}", step.node)
@@ -153,6 +162,7 @@ class CupyPrepared:
     def _empty(self, shape: Sequence[int], dtype: str) -> Array:
         """Scratch memory of a kernel, beside the arena."""
         array = self._device.empty(tuple(shape), dtype)
+        self._scratch.append(array)
         self.scratch_nbytes += array.nbytes
         return array
 

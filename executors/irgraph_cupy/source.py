@@ -5,7 +5,7 @@ Nothing here needs a device. The same text is compiled by NVRTC for one, and by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from irgraph.errors import ExecutorError, explain
+from irgraph.errors import ExecutorError, IrgraphError, explain
 
 from .scalars import C_TYPES, PRELUDE
 
@@ -83,6 +83,22 @@ class Product:
     leads: tuple[int, int, int]
     steps: tuple[int, int, int]
     count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Routine:
+    """A call of one of CUDA's libraries, which puts work on the stream. A step that failed repeats it."""
+
+    call: Callable[[], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """The step fails if an element of `bad` is not 0, with `error` of what `arrays` hold, in host memory."""
+
+    bad: Array
+    arrays: tuple[Array, ...]
+    error: Callable[..., IrgraphError]
 
 
 def c_type(array: Array) -> str:

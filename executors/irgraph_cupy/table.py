@@ -51,9 +51,10 @@ from .reductions import (
 )
 from .scalars import EXPRESSIONS
 from .sorting import launch_argsort
-from .source import Array, Launch, Product
+from .source import Array, Launch, Product, Routine, Verdict
 
-Action = Launch | Product | Callable[[], object]
+Runnable = Launch | Product | Routine | Callable[[], object]
+Action = Runnable | Verdict
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,6 @@ class CudaContext:
 KERNELS: dict[type[Op], Kernel] = {}
 
 NOT_YET: dict[str, str] = {
-    **dict.fromkeys(
-        ["solve", "triangular_solve", "inverse", "det", "slogdet", "pinv", "cholesky", "qr", "eigh", "svd"],
-        "cuSOLVER is not used yet",
-    ),
     **dict.fromkeys(
         ["real", "imag", "conj", "magnitude", "angle", "complex"], "the kernels are of real numbers"
     ),
@@ -258,4 +255,4 @@ def _philox(
 
 KERNELS[taps.Tap] = SHARED[taps.Tap]  # calls the host
 
-__all__ = ["KERNELS", "NOT_YET", "Action", "CudaContext", "kernel", "launch_check_finite"]
+__all__ = ["KERNELS", "NOT_YET", "Action", "CudaContext", "Runnable", "kernel", "launch_check_finite"]

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from . import fake_solver
 from .compiler import Function, compile_for_cpu
+from .fake_solver import CUBLAS_HANDLE, CUSOLVER_HANDLE, columns, factors
 
 __version__ = "14.0.0 (double)"
 FREE = 1 << 30
@@ -183,7 +185,8 @@ def get_default_memory_pool() -> SimpleNamespace:
 cuda = SimpleNamespace(
     Event=Event,
     alloc_pinned_memory=bytearray,
-    get_cublas_handle=lambda: 4711,
+    get_cublas_handle=lambda: CUBLAS_HANDLE,
+    device=SimpleNamespace(get_cusolver_handle=lambda: CUSOLVER_HANDLE),
     runtime=SimpleNamespace(
         getDeviceCount=lambda: 1, memGetInfo=lambda: (FREE, FREE), CUDA_R_32F=0, CUDA_R_64F=1
     ),
@@ -192,7 +195,7 @@ cuda = SimpleNamespace(
 
 # -------------------------------------------------------------------------------------------- cuBLAS
 
-CUBLAS_OP_N, CUBLAS_OP_T, CUBLAS_GEMM_DEFAULT = 0, 1, -1
+CUBLAS_GEMM_DEFAULT = -1
 CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_64F = 68, 77, 70
 computed: list[int] = []
 """The compute types of all products so far."""
@@ -216,18 +219,33 @@ def gemmStridedBatchedEx(
     assert (_read(alpha, dtype), _read(beta, dtype)) == (1, 0)
     computed.append(compute)
     for i in range(count):
-        left = _columns(a + i * step_a * dtype.itemsize, (k, m) if turn_a else (m, k), lead_a, dtype)
-        right = _columns(b + i * step_b * dtype.itemsize, (n, k) if turn_b else (k, n), lead_b, dtype)
-        out = _columns(c + i * step_c * dtype.itemsize, (m, n), lead_c, dtype)
+        left = columns(a + i * step_a * dtype.itemsize, (k, m) if turn_a else (m, k), lead_a, dtype)
+        right = columns(b + i * step_b * dtype.itemsize, (n, k) if turn_b else (k, n), lead_b, dtype)
+        out = columns(c + i * step_c * dtype.itemsize, (m, n), lead_c, dtype)
         out[...] = (left.T if turn_a else left) @ (right.T if turn_b else right)
 
 
 def _read(address: int, dtype: np.dtype[Any]) -> float:
-    return float(_columns(address, (1, 1), 1, dtype)[0, 0])
+    return float(columns(address, (1, 1), 1, dtype)[0, 0])
 
 
-def _columns(address: int, shape: tuple[int, int], lead: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """A matrix in column-major order at an address."""
-    nbytes = ((shape[1] - 1) * lead + shape[0]) * dtype.itemsize
-    memory = (ctypes.c_char * nbytes).from_address(address)
-    return np.ndarray(shape, dtype, memoryview(memory), 0, (dtype.itemsize, lead * dtype.itemsize))
+def __getattr__(name: str) -> Any:
+    """The rest of cuBLAS."""
+    return getattr(fake_solver, name)
+
+
+# ------------------------------------------------------------------------------------------ linalg
+
+
+def _factors(function: Any, a: ndarray) -> tuple[ndarray, ...]:
+    return tuple(array(each) for each in factors(function, a.get()))
+
+
+def _svd(a: ndarray, full_matrices: bool = True) -> tuple[ndarray, ...]:
+    return _factors(lambda host: np.linalg.svd(host, full_matrices=full_matrices), a)
+
+
+linalg = SimpleNamespace(
+    qr=lambda a: _factors(np.linalg.qr, a), eigh=lambda a: _factors(np.linalg.eigh, a), svd=_svd
+)
+"""CuPy's functions for stacks of matrices raise nothing."""

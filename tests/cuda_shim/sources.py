@@ -14,7 +14,7 @@ import irgraph as ig
 from irgraph.testing import CASES
 from irgraph_cupy.source import Source, module
 
-from . import fake_cupy
+from . import fake_cupy, fake_solver
 
 AWKWARD = ({"n": 1, "m": 1}, {"n": 0, "m": 2})
 
@@ -22,7 +22,9 @@ AWKWARD = ({"n": 1, "m": 1}, {"n": 0, "m": 2})
 @contextmanager
 def cupy_doubled() -> Iterator[None]:
     """As if CuPy were installed and had a device."""
-    with mock.patch.dict(sys.modules, {"cupy": fake_cupy, "cupy_backends.cuda.libs.cublas": fake_cupy}):
+    libraries = {"cublas": fake_cupy, "cusolver": fake_solver}
+    doubles = {f"cupy_backends.cuda.libs.{name}": double for name, double in libraries.items()}
+    with mock.patch.dict(sys.modules, {"cupy": fake_cupy, **doubles}):
         yield
 
 

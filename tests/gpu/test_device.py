@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import irgraph as ig
-from irgraph.errors import DeviceMemoryError, ExecutorError, FeedError
+from irgraph.errors import DeviceMemoryError, ExecutorError, FeedError, NumericalError
 from irgraph.testing.report import Check
 from irgraph.testing.suite import conformance, conformance_checks
 from irgraph_cupy import CupyExecutor
@@ -117,6 +118,29 @@ def test_a_failed_check_leaves_the_state_and_the_device(executor: CupyExecutor) 
         step(**bad)
     assert {name: array.tobytes() for name, array in step.state.items()} == before
     step(**good)
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_a_matrix_without_a_result_is_named(executor: CupyExecutor, n: int) -> None:
+    """By cuBLAS for small matrices, by cuSOLVER for a large one."""
+    a, count = ig.input("a", (1, n, n), "float64"), ig.state("count", (), "float64", init=ig.init.zeros())
+    singular = np.eye(n)[None].copy()
+    singular[0, 2, 2] = 0
+    for function, wrong, found in (
+        (ig.linalg.inv, singular, "a singular matrix at [0] of a"),
+        (ig.linalg.cholesky, -singular, "a matrix that is not positive definite at [0]"),
+        (
+            lambda x: ig.linalg.triangular_solve(x, np.ones((n, 1))),
+            singular,
+            "a 0 on its diagonal at [0] of a",
+        ),
+        (lambda x: ig.linalg.eigh(x).eigenvalues, singular * np.nan, "a matrix with NaN or infinity at [0]"),
+    ):
+        step = ig.compile(function(a), updates=[(count, count + 1.0)], executor=executor)
+        with pytest.raises(NumericalError, match=re.escape(found)):
+            step(a=wrong)
+        assert step.state["count"] == 0
+        assert np.isfinite(step(a=np.eye(n)[None]).get()).all()
 
 
 def test_too_large_a_step_is_refused_with_both_numbers(executor: CupyExecutor) -> None:
