@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from irgraph.op import Op
 from irgraph.types import as_dtype
 
+from .low_precision import LOW_TYPES
 from .scalars import expression
 from .source import (
     LOOP,
@@ -144,15 +147,11 @@ def launch_copy(source: Array, target: Array) -> Iterator[Launch]:
 
 def launch_fill(target: Array, number: Any) -> Iterator[Launch]:
     """Set all elements to one number."""
-    content = target.dtype.type(number)
-    yield from launch_elements(
-        "fill",
-        target.shape,
-        Operand(target, strides(target)),
-        [],
-        "out[at] = number;",
-        [(f"{c_type(target)} number", content)],
-    )
+    kind, body, content = c_type(target), "out[at] = number;", target.dtype.type(number)
+    if kind in LOW_TYPES.values():  # as a number of the host's: CuPy has no arguments of this type
+        kind, body, content = "float", f"out[at] = ({kind})number;", np.float32(content)
+    target_of = Operand(target, strides(target))
+    yield from launch_elements("fill", target.shape, target_of, [], body, [(f"{kind} number", content)])
 
 
 def launch_iota(target: Array) -> Iterator[Launch]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .elementwise import Operand, launch_copy, launch_elements
+from .low_precision import LOW_TYPES
 from .reductions import Empty, launch_scan
 from .source import LOOP, THREADS, Array, Launch, Source, blocks_for, c_type, integer, strides
 
@@ -20,13 +21,14 @@ SHORTEST = 32  # elements of such a run at least
 def launch_check(flag: Array, number: int, x: Array, bad: str, limits: dict[str, int]) -> Iterator[Launch]:
     """Note `number` in the flag if any element is bad, unless it holds a smaller one. `bad` is C of the
     element `x` and the names in `limits`."""
+    kind = "float" if c_type(x) in LOW_TYPES.values() else c_type(x)
     if x.size:
         yield from launch_elements(
             "check",
             x.shape,
             Operand(flag, (0,) * x.ndim),
             [Operand(x, strides(x))],
-            f"const {c_type(x)} x = x0[at0]; if ({bad}) atomicMin(out, number);",
+            f"const {kind} x = ({kind})x0[at0]; if ({bad}) atomicMin(out, number);",
             [("int number", np.int32(number)), *((f"long long {n}", integer(v)) for n, v in limits.items())],
         )
 

@@ -13,6 +13,7 @@ from irgraph.compiler.plan import Plan, Step
 from irgraph.dims import bind
 from irgraph.errors import DeviceMemoryError, IrgraphError, explain
 from irgraph.ops.indexing import CheckIndex
+from irgraph.types import numpy_kind
 from irgraph.value import Node
 from irgraph_array import Views, not_finite, out_of_range
 
@@ -134,7 +135,7 @@ class CupyPrepared:
                     owners.append(node)
 
         def require_finite(array: Array, what: str, node: Node) -> None:
-            if check and array.dtype.kind == "f" and array.size:
+            if check and numpy_kind(array.dtype) == "f" and array.size:
                 number = new_check(partial(not_finite, what=what, node=node), array)
                 add(launch_check_finite(self._flag, number, array), node)
 

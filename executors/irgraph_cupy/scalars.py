@@ -23,6 +23,8 @@ from irgraph.ops import (
 )
 from irgraph.types import DType
 
+from .low_precision import LOW_PRECISION, LOW_TYPES
+
 C_TYPES: dict[str, str] = {
     "bool": "bool",
     "int8": "signed char",
@@ -35,10 +37,13 @@ C_TYPES: dict[str, str] = {
     "uint64": "unsigned long long",
     "float32": "float",
     "float64": "double",
+    **LOW_TYPES,
 }
 """The C type for the elements of each dtype."""
 
-PRELUDE = """
+PRELUDE = (
+    LOW_PRECISION
+    + """
 template <typename T> __device__ inline bool is_nan(T x) { return x != x; }
 template <typename T> __device__ inline T larger(T a, T b) { return a >= b || is_nan(a) ? a : b; }
 template <typename T> __device__ inline T smaller(T a, T b) { return a <= b || is_nan(a) ? a : b; }
@@ -71,6 +76,7 @@ template <typename T> __device__ inline T float_floor_divide(T a, T b) {
   return quotient - whole > T(0.5) ? whole + T(1) : whole;
 }
 """
+)
 """The functions that expressions call; it comes once before all kernels of a module."""
 
 Expression = Callable[[Sequence[DType], DType, Sequence[str]], str]

@@ -17,7 +17,17 @@ SHIM = Path(__file__).with_name("shim.h")
 GXX = shutil.which("g++")
 FLAGS = ("-std=c++17", "-O1", "-shared", "-fPIC", "-w", "-fwrapv", "-ffp-contract=off")
 KERNEL = re.compile(r'extern "C" __global__ void (\w+)\((.*?)\) \{(.*?)\n\}\n', re.DOTALL)
-SIZES = {"bool": 1, "char": 1, "short": 2, "int": 4, "long long": 8, "float": 4, "double": 8}
+SIZES = {
+    "bool": 1,
+    "char": 1,
+    "short": 2,
+    "int": 4,
+    "long long": 8,
+    "float": 4,
+    "double": 8,
+    "float16": 2,
+    "bfloat16": 2,
+}
 
 
 class ShimError(Exception):
