@@ -1,6 +1,6 @@
 """irgraph: models as static graphs, built in Python before they run."""
 
-from . import errors, init, linalg, losses, onnx, optim, view
+from . import arguments, errors, init, linalg, losses, onnx, optim, view
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
@@ -332,3 +332,5 @@ __all__ = [
     "xlogy",
     "zeros",
 ]
+
+arguments.check_arguments(globals(), __all__)

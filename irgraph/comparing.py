@@ -12,7 +12,7 @@ from .autodiff.structure import Tree, flatten
 from .compiler.passes import collect_updates
 from .compiler.protocol import Executor
 from .errors import ExecutorError, explain
-from .executor import find_executor
+from .executor import as_executor
 from .function import Function, compile
 from .graph import Graph, name_outputs
 from .origin import here
@@ -134,7 +134,7 @@ def compare(
     >>> print(ig.compare(ig.exp(x) * 2.0, ["numpy", ig.find_executor("numpy")], x=[0.0, 1.0, 2.0]))
     numpy and numpy 2 agree on all 3 values; the largest difference is 0
     """
-    runners = [find_executor(each) if isinstance(each, str) else each for each in executors]
+    runners = [as_executor(each) for each in executors]
     if len(runners) < 2:
         raise ExecutorError(explain(f"{len(runners)} executors to compare", "at least two", here()))
     if isinstance(what, Function):

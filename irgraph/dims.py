@@ -82,7 +82,7 @@ def read_size(tree: ast.expr) -> Size:
 
 def _not_a_size(text: str) -> ShapeError:
     return ShapeError(
-        f"found the size {text!r}; needed an integer, a name, or sums, products and // of these."
+        explain(f"the size {text!r}", "an integer, a name, or sums, products and // of these", here())
     )
 
 

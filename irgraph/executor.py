@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from .compiler.protocol import Executor
 from .errors import ExecutorError, explain
+from .origin import here
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "irgraph.executors"
+_PROMISED = ("name", "has_kernel", "is_single_pass", "prepare", "to_device", "to_host")
 
 
 @cache
@@ -32,7 +34,10 @@ def find_executor(name: str) -> Executor:
         installed = ", ".join(sorted(providers)) or "none"
         raise ExecutorError(
             explain(
-                f"executor {name!r}", f"an installed one: {installed}", do="Install the package that has it."
+                f"executor {name!r}",
+                f"an installed one: {installed}",
+                here(),
+                "Install the package that has it.",
             )
         )
     if len(providers[name]) > 1:
@@ -47,4 +52,20 @@ def find_executor(name: str) -> Executor:
         raise ExecutorError(
             explain(f"executor {name!r} ({entry.value}), whose import failed", "one that loads")
         ) from error
+    return executor
+
+
+def as_executor(executor: str | Executor) -> Executor:
+    """The executor of this name, or the one that was given. Raises ExecutorError for what is none."""
+    if isinstance(executor, str):
+        return find_executor(executor)
+    lacking = [name for name in _PROMISED if not hasattr(executor, name)]
+    if lacking:
+        raise ExecutorError(
+            explain(
+                f"the executor {executor!r}, which has no {', '.join(lacking)}",
+                "the name of an installed executor, or an object with all of these",
+                here(),
+            )
+        )
     return executor

@@ -16,10 +16,11 @@ from .compiler.pipeline import Program, Report, bind, lower
 from .compiler.plan import Plan
 from .compiler.protocol import Executor, PreparedPlan
 from .errors import ExecutorError, FeedError, GraphError, explain
-from .executor import find_executor
+from .executor import as_executor
 from .feeds import Feeds, Shapes
 from .graph import Graph, Update, name_outputs
 from .op import Cost
+from .origin import here
 from .state import State
 from .value import Value
 
@@ -220,7 +221,7 @@ def compile(
     """
     graph = _graph(outputs, updates)
     fed = _fed(graph, inputs)
-    runner = find_executor(executor) if isinstance(executor, str) else executor
+    runner = as_executor(executor)
     program = lower(graph, runner, verify, commit_computes=not check)  # what is committed is checked before
     if state is None:
         state = State(runner.to_device, runner.to_host)
@@ -232,13 +233,15 @@ def _graph(outputs: Tree, updates: Iterable[Update] | Mapping[Value, Value]) -> 
     """The user's graph, its updates looked at closely: they are easily written wrong."""
     values = flatten(outputs, "outputs")
     if not isinstance(updates, Iterable):
-        raise GraphError(explain(f"updates={updates!r}", "pairs, e.g. updates=optimizer.minimize(loss)"))
+        raise GraphError(
+            explain(f"updates={updates!r}", "pairs, e.g. updates=optimizer.minimize(loss)", here())
+        )
     pairs: list[Any] = list(updates.items() if isinstance(updates, Mapping) else updates)
     for pair in pairs:
         if not (
             isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(value, Value) for value in pair)
         ):
-            raise GraphError(explain(f"the update {pair!r}", "a pair (state variable, new value)"))
+            raise GraphError(explain(f"the update {pair!r}", "a pair (state variable, new value)", here()))
     named = {str(k): v for k, v in outputs.items()} if isinstance(outputs, Mapping) else name_outputs(values)
     if len(named) != len(values):
         raise GraphError(explain(f"the keys {list(outputs)!r}", "keys that differ as text"))

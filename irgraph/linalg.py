@@ -5,6 +5,7 @@
 <a result of cholesky : float32[batch, 3, 3]>
 """
 
+from . import arguments
 from .ops.determinants import det, logdet, lstsq, pinv, slogdet
 from .ops.einsum import matrix_power, multi_dot
 from .ops.factorizations import cholesky, eigh, eigvalsh, qr, svd
@@ -27,3 +28,5 @@ __all__ = [
     "svd",
     "triangular_solve",
 ]
+
+arguments.check_arguments(globals(), __all__)

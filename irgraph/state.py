@@ -12,6 +12,7 @@ from .attributes import attribute_text
 from .errors import DTypeError, ExecutorError, GraphError, ShapeError, explain
 from .init import Initializer, initial_array
 from .ops.sources import Parameter
+from .origin import here
 from .types import TensorType, format_shape, numpy_kind, overflows
 from .value import Value
 
@@ -121,7 +122,7 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
     def _known(self, name: str) -> str:
         if name not in self._types:
             names = ", ".join(self._types) or "none"
-            raise GraphError(explain(f"no state variable {name!r}", f"one of: {names}"))
+            raise GraphError(explain(f"no state variable {name!r}", f"one of: {names}", here()))
         return name
 
     def _fitting(self, name: str, content: Any) -> np.ndarray[Any, Any]:
@@ -135,7 +136,7 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
             )
         wrong = misfit(array, type, lenient=not isinstance(content, (np.ndarray, np.generic)))
         if wrong:
-            raise DTypeError(explain(f"{wrong[0]} for state variable {name!r}", wrong[1]))
+            raise DTypeError(explain(f"{wrong[0]} for state variable {name!r}", wrong[1], here()))
         return array.astype(type.dtype.numpy)
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from .arguments import checked
 from .dims import Guard, Shape, Size, collecting_guards
 from .errors import DTypeError, GraphError, IrgraphError, ShapeError, explain
 from .origin import Origin, here
@@ -26,7 +27,7 @@ def operator(name: str) -> Callable[[_F], _F]:
     """Make a public function of an op's room the operator `name` of values."""
 
     def register(function: _F) -> _F:
-        OPERATORS[name] = function
+        OPERATORS[name] = checked(function)
         return function
 
     return register
@@ -148,20 +149,39 @@ class Value:
         return f"<{self.label} : {self.type}>"
 
     def __bool__(self) -> NoReturn:
-        raise DTypeError(
-            "found a graph value used as a Python truth value; it is not computed yet.\n"
-            "  Use irgraph.where to choose elements, or compile and call the graph first."
-        )
+        raise self._not_computed("as a Python truth value", "Use irgraph.where to choose elements")
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise self._not_computed("where NumPy needed an array", "Use the irgraph function of the same name")
+
+    def __float__(self) -> NoReturn:
+        raise self._not_computed("as a Python number", "Keep it in the graph")
+
+    __int__ = __float__
+
+    def _not_computed(self, found: str, do: str) -> DTypeError:
+        return DTypeError(
+            explain(
+                f"the graph value {self!r} {found}",
+                "one that is computed already",
+                here(),
+                f"{do}, or compile and call the graph first.",
+            )
+        )
+
+    def __setitem__(self, index: object, new: object) -> NoReturn:
         raise DTypeError(
-            "found a graph value where NumPy needed an array; it is not computed yet.\n"
-            "  Use the irgraph function of the same name, or compile and call the graph first."
+            explain(
+                f"an assignment to elements of {self!r}",
+                "a new value, as values never change",
+                here(),
+                "Make one with irgraph.scatter, put_along_axis or where.",
+            )
         )
 
     def __len__(self) -> int:
         if not self.shape or not isinstance(self.shape[0], int):
-            raise ShapeError(f"found len() of {self!r}; needed a first axis with a known size.")
+            raise ShapeError(explain(f"len() of {self!r}", "a first axis with a known size", here()))
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Value]:

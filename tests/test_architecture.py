@@ -33,6 +33,7 @@ LAYERS: list[set[str]] = [
         "dims",
         "types",
         "layout",
+        "arguments",
         "attributes",
         "init",
         "tables",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..errors import DTypeError, explain
 from ..origin import here
 from ..value import Value
@@ -19,7 +21,7 @@ def flatten(tree: Tree, what: str) -> list[Value]:
     leaves: Iterable[Any] = tree.values() if isinstance(tree, Mapping) else tree
     if not isinstance(leaves, Iterable):
         raise DTypeError(explain(f"{tree!r} as {what}", "a graph value, a sequence or a dict", here()))
-    values = list(leaves)
+    values: list[Any] = [leaves] if isinstance(leaves, np.ndarray) else list(leaves)
     for value in values:
         if not isinstance(value, Value):
             raise DTypeError(explain(f"{value!r} in {what}", "graph values", here()))

@@ -13,7 +13,10 @@ with), `schema` (what the standard says), `sizes` (named dims at run time), `nam
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
+
+from ..arguments import checked
 
 if TYPE_CHECKING:
     from .drawing import draw
@@ -36,7 +39,8 @@ _ROOMS = {
 def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    found = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    return checked(found) if isfunction(found) else found
 
 
 def __dir__() -> list[str]:

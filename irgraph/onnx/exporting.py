@@ -11,6 +11,7 @@ from ..dims import bind
 from ..errors import ExportError, explain
 from ..function import Function
 from ..graph import Graph, name_outputs
+from ..origin import here
 from ..state import State
 from ..value import Value
 from .ends import PAIRING, Ends, require_distinct
@@ -65,7 +66,7 @@ def to_model(
     (['Relu'], 18)
     """
     if opset is not None and opset not in OPSETS:
-        raise ExportError(explain(f"opset {opset!r}", f"one from {OPSETS[0]} to {OPSETS[-1]}"))
+        raise ExportError(explain(f"opset {opset!r}", f"one from {OPSETS[0]} to {OPSETS[-1]}", here()))
     if metadata and PAIRING in metadata:
         raise ExportError(
             explain(f"{PAIRING!r} in the metadata", "other keys; this one pairs state", do="Rename it.")

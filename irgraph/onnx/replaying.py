@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from ..errors import ExportError, FeedError, GraphError, explain
+from ..origin import here
 from .ends import PAIRING
 
 if TYPE_CHECKING:
@@ -182,8 +183,11 @@ def replay(model: onnx.ModelProto | str | PathLike[str]) -> Replay:
     try:
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, one for each status code
+        words = str(error).strip()
+        if "NOT_IMPLEMENTED" in words:
+            words += "\n  For another runtime, irgraph.onnx.save(..., check=False) writes it unchecked."
         raise ExportError(
-            explain("a model that onnxruntime refuses", "one that it can run", do=str(error).strip())
+            explain("a model that onnxruntime refuses", "one that it can run", here(), words)
         ) from error
     return Replay(session, _defaults(session, model))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 
 from ..errors import ExportError, explain
+from ..origin import here
 from ..state import State
 from .comparing import choose_sizes, compare
 from .exporting import SIZE_LIMIT, Model, resolve, to_model
@@ -109,6 +110,8 @@ def check_model(model: onnx.ModelProto) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace the file at once: whoever reads it sees the old one or the new one, whole."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(explain(f"no folder {path.parent}", "one for the file", here(), "Make it."))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("xb") as file:

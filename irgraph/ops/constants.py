@@ -128,6 +128,8 @@ def held(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
     if array.dtype == dtype.numpy:
         return array
     kind = numpy_kind(array.dtype)
+    if kind not in "biufc":
+        raise DTypeError(explain(f"an array of dtype {array.dtype}", "numbers or bools", here()))
     if kind == "c" and not dtype.is_complex:
         raise DTypeError(explain(f"complex numbers for {dtype}", "a complex dtype", here(), _PART))
     if dtype.is_inexact and kind in "iufc":

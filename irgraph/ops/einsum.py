@@ -191,9 +191,9 @@ def multi_dot(matrices: Sequence[Any]) -> Value:
     >>> multi_dot([a, b, x]).node.inputs[0].node.inputs[0]
     <a : float32[100, 100]>
     """
+    if len(matrices) < 2:
+        raise ShapeError(explain(f"multi_dot of {len(matrices)}", "at least two matrices", here()))
     xs = operands("multi_dot", *matrices)
-    if len(xs) < 2:
-        raise ShapeError(explain(f"multi_dot of {len(xs)}", "at least two matrices", here()))
     for n, x in enumerate(xs):
         if x.ndim != 2 and not (x.ndim == 1 and n in (0, len(xs) - 1)):
             raise ShapeError(

@@ -49,9 +49,9 @@ def arange(
     if any(isinstance(each, (float, np.floating)) for each in (*written, step)):
         try:
             array = np.arange(*written, step)  # type: ignore[arg-type]  # or the TypeError
-        except TypeError:
+        except (TypeError, ValueError):
             raise ShapeError(
-                explain(f"arange{written} by {step}", "integers with named dims", here())
+                explain(f"arange{written} by {step}", "finite numbers, or integers with named dims", here())
             ) from None
         return constant(array, float32 if dtype is None else dtype)
     first, end = (parse_size(each) if isinstance(each, str) else as_size(each) for each in written)
@@ -65,7 +65,13 @@ def arange(
     return numbers if first == 0 else numbers + Full(1, TensorType(kind, ()), times=first)()
 
 
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: object = "float32") -> Value:
+def linspace(
+    start: Value | float,
+    stop: Value | float,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: object = "float32",
+) -> Value:
     """`num` numbers evenly spaced from `start` to `stop`, which is among them if `endpoint`.
 
     Raises ShapeError for a negative `num`.

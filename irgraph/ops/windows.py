@@ -201,7 +201,11 @@ def _is_size(size: object) -> bool:
 
 def is_integer(number: object) -> bool:
     """Whether it is an integer of Python or NumPy, and no bool."""
-    return hasattr(number, "__index__") and not isinstance(number, bool)
+    try:
+        index(number)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return not isinstance(number, bool)
 
 
 def per_axis(what: str, name: str, written: Any, rank: int, least: int) -> tuple[int, ...]:

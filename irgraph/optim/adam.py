@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..arguments import checked
 from ..errors import GraphError, explain
 from ..graph import Update
 from ..ops.elementary import exp, sqrt
@@ -28,6 +29,7 @@ class Adam(Optimizer):
     0.9000
     """
 
+    @checked
     def __init__(
         self,
         learning_rate: float = 1e-3,

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import cast
 
+from ..arguments import checked
 from ..autodiff.reverse import value_and_grad
 from ..errors import DTypeError, GraphError, explain
 from ..graph import Update, topological_order
@@ -34,6 +35,7 @@ class Optimizer(ABC):
     def updates(self, parameters: Sequence[Value], gradients: Sequence[Value], rate: Value) -> list[Update]:
         """The pairs (state variable, new value) of one step, the optimizer's own variables included."""
 
+    @checked
     def minimize(self, loss: Value, parameters: Sequence[Value] | None = None) -> list[Update]:
         """The updates that lower a scalar loss, by default for all trainable parameters that it needs.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..arguments import checked
 from ..errors import GraphError, explain
 from ..graph import Update
 from ..origin import here
@@ -24,6 +25,7 @@ class SGD(Optimizer):
     (9.0, 2.25, 0.75)
     """
 
+    @checked
     def __init__(
         self, learning_rate: float, momentum: float = 0.0, nesterov: bool = False, name: str = ""
     ) -> None:

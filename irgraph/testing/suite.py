@@ -9,7 +9,7 @@ from unittest import SkipTest
 
 from ..comparing import TOLERANCES
 from ..compiler.protocol import Executor
-from ..executor import find_executor
+from ..executor import as_executor
 from .cases import CASES
 from .contract import POINTS
 from .kernels import run_case
@@ -28,7 +28,7 @@ def conformance_checks(
     in, by default all that a case holds in, float16 and bfloat16 among them; `tolerances` by dtype, by
     default `irgraph.comparing.TOLERANCES`.
     """
-    runner = find_executor(executor) if isinstance(executor, str) else executor
+    runner = as_executor(executor)
     within = {**TOLERANCES, **(tolerances or {})}
     checks = [
         Check(f"contract:{name}", (point.__doc__ or "").partition("\n")[0], runner, point)
@@ -58,7 +58,7 @@ def conformance(
     >>> print(conformance("numpy", only="op:tanh-matrix-float32"))
     executor 'numpy': 1 passed, 0 failed, 0 skipped
     """
-    runner = find_executor(executor) if isinstance(executor, str) else executor
+    runner = as_executor(executor)
     checks = [each for each in conformance_checks(runner, dtypes, tolerances) if only in each.id]
     return Conformance(runner.name, [_outcome(each) for each in checks], {**TOLERANCES, **(tolerances or {})})
 
