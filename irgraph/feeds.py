@@ -11,6 +11,7 @@ import numpy as np
 from .dims import Dim
 from .dims import bind as bind_size
 from .errors import FeedError, explain
+from .origin import here
 from .state import misfit
 from .types import TensorType, format_shape
 from .value import Value
@@ -117,9 +118,13 @@ class Feeds:
 
     def complete(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """The sizes, if they bind every named dim of the graph. Raises FeedError where they don't."""
-        negative = [f"{name}={size}" for name, size in sizes.items() if size < 0]
-        if negative:
-            raise FeedError(explain(", ".join(negative), "sizes of at least 0"))
+        wrong = [
+            f"{n}={size!r}"
+            for n, size in sizes.items()
+            if not isinstance(size, (int, np.integer)) or size < 0
+        ]
+        if wrong:
+            raise FeedError(explain(", ".join(wrong), "sizes of at least 0", here()))
         missing = sorted(self._dims - sizes.keys())
         if missing:
             raise FeedError(

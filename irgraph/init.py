@@ -46,6 +46,10 @@ def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> 
 def _held(values: Array | float, type: TensorType) -> Array:
     """The values in the type's dtype. Raises DTypeError where it can't hold them."""
     found = np.asarray(values)
+    if numpy_kind(found.dtype) not in "biufc":
+        raise DTypeError(
+            explain(f"initial values of dtype {found.dtype}", f"numbers for {type.dtype}", here())
+        )
     if found.dtype.kind == "c" and not type.dtype.is_complex:
         raise DTypeError(explain("complex initial values", f"real ones for {type.dtype}"))
     with np.errstate(all="ignore"):

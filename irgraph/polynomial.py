@@ -53,7 +53,7 @@ class Dim:
     @staticmethod
     def of(name: str) -> Dim:
         """The dim that is one name. Raises ShapeError where it is not an identifier."""
-        if not name.isidentifier() or keyword.iskeyword(name):
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
             raise ShapeError(f"found the dim name {name!r}; needed an identifier that is no keyword.")
         return Dim((((name,), 1),))
 

@@ -31,6 +31,8 @@ WRONG: list[Any] = [
     np.array("s"),
 ]
 
+NOTHING = ig.init.constant(None)  # type: ignore[arg-type]
+
 
 @pytest.mark.parametrize(
     ("call", "message"),
@@ -52,6 +54,8 @@ WRONG: list[Any] = [
         (lambda: float(X), r"<x : .*> as a Python number"),
         (lambda: ig.compile(X).state.__setitem__("w", 1), r"no state variable 'w'"),
         (lambda: ig.onnx.to_model(ig.compile(X * 1), opset=9), r"opset 9; needed one from"),
+        (lambda: ig.compile(ig.input("n", ("n",))).memory(n="x"), r"n='x'; needed sizes"),  # type: ignore[arg-type]
+        (lambda: ig.compile(ig.parameter("w", (), init=NOTHING)), r"dtype object; needed numbers"),
         (lambda: ig.compile(X, executor="nope"), r"executor 'nope'; needed an installed one"),
     ],
 )
@@ -114,3 +118,16 @@ def test_what_onnxruntime_lacks_can_be_written_unchecked(tmp_path: Path) -> None
     with pytest.raises(IrgraphError, match=r"check=False"):
         ig.onnx.save(f, tmp_path / "low.onnx")
     assert not ig.onnx.save(f, tmp_path / "low.onnx", check=False).checked
+
+
+def test_one_parameter_may_be_given_alone() -> None:
+    w = ig.parameter("w", (2,))
+    loss = ig.sum(w * w)
+    assert [variable for variable, _ in ig.optim.SGD(0.1).minimize(loss, w)] == [w]  # type: ignore[arg-type]
+    with pytest.raises(IrgraphError, match="3 in parameters"):
+        ig.optim.SGD(0.1).minimize(loss, [3])  # type: ignore[list-item]
+
+
+def test_a_dim_has_a_name_of_text() -> None:
+    with pytest.raises(IrgraphError, match="dim name 3"):
+        ig.Dim.of(3)  # type: ignore[arg-type]

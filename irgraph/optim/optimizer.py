@@ -8,6 +8,7 @@ from typing import cast
 
 from ..arguments import checked
 from ..autodiff.reverse import value_and_grad
+from ..autodiff.structure import flatten
 from ..errors import DTypeError, GraphError, explain
 from ..graph import Update, topological_order
 from ..ops.sources import Parameter, state
@@ -42,7 +43,7 @@ class Optimizer(ABC):
         Raises ShapeError if the loss is not scalar, GraphError if it has no trainable parameters or one is
         given twice, NotDifferentiableError if some parameter gets no gradient.
         """
-        chosen = trainable(loss) if parameters is None else list(parameters)
+        chosen = trainable(loss) if parameters is None else flatten(parameters, "parameters")
         if not chosen or len(set(chosen)) != len(chosen):
             raise GraphError(
                 explain(
