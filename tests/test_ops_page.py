@@ -160,7 +160,7 @@ def functions(room: ModuleType) -> list[tuple[str, Any]]:
     found = [
         (name, f) for name, f in vars(ig).items() if inspect.isfunction(f) and f.__module__ == room.__name__
     ]
-    return sorted(found, key=lambda pair: pair[1].__code__.co_firstlineno)
+    return sorted(found, key=lambda pair: inspect.unwrap(pair[1]).__code__.co_firstlineno)
 
 
 def signature(name: str, function: Any) -> str:
