@@ -106,7 +106,7 @@ def _folded_splat(node: Node) -> tuple[str, Value] | None:
                 held = float(first.type.dtype.numpy.type(first.number))
             return "cast of a splat", replace(first, number=held, type=out.type)()
     if out.ndim and node.op.elementwise and all(splat(value) is not None for value in node.inputs):
-        scalars = [replace(v.node.op, type=TensorType(v.dtype, ()))() for v in node.inputs]  # type: ignore[type-var]
+        scalars = [replace(v.node.op, type=TensorType(v.dtype, ()))() for v in node.inputs]  # type: ignore[call-arg]
         return f"{node.op.name} of splats", BroadcastTo(out.shape)(node.with_inputs(scalars).outputs[0])
     second = node.inputs[-1].node.op
     if isinstance(node.op, Multiply) and isinstance(second, Full) and out.dtype.is_float:

@@ -63,4 +63,4 @@ def _in_float32(op: Op) -> Op:
             changed[name] = float32
         elif isinstance(value, TensorType) and value.dtype.is_low:
             changed[name] = value.with_dtype(float32)
-    return replace(op, **changed) if changed else op  # type: ignore[type-var]
+    return replace(op, **changed) if changed else op

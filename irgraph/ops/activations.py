@@ -20,7 +20,6 @@ from .rounding import abs
 from .trigonometric import tanh
 
 
-@dataclass(frozen=True)
 class _Gated(Elementwise):
     """A function of float elements that is its expansion."""
 
@@ -50,7 +49,6 @@ class Gelu(_Gated):
 
 
 @final
-@dataclass(frozen=True)
 class Mish(_Gated):
     """x tanh(softplus(x))."""
 
@@ -65,7 +63,6 @@ class Mish(_Gated):
 
 
 @final
-@dataclass(frozen=True)
 class Softsign(_Gated):
     """x / (1 + |x|)."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar, final
 
@@ -19,7 +18,6 @@ from .trigonometric import arctan, sin
 
 
 @final
-@dataclass(frozen=True)
 class Hypot(Elementwise):
     """sqrt(a² + b²), without overflow."""
 
@@ -41,7 +39,6 @@ class Hypot(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Arctan2(Elementwise):
     """The angle of the point (x, y), from -pi to pi."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..errors import DTypeError, explain
@@ -17,7 +16,6 @@ from .requirements import require_dtype, require_float
 Slope = float | Value | tuple[Value, ...]
 
 
-@dataclass(frozen=True)
 class Elementwise(Op):
     """Elements of equal dtype in, one element out; the derivative is stated by `slopes`, or is that of
     `expand`."""
@@ -63,7 +61,6 @@ def sloped(i: Labels, x: Value, slope: Slope) -> Terms:
 
 
 @final
-@dataclass(frozen=True)
 class Add(Elementwise):
     """a + b."""
 
@@ -79,7 +76,6 @@ class Add(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Subtract(Elementwise):
     """a - b."""
 
@@ -93,7 +89,6 @@ class Subtract(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Multiply(Elementwise):
     """a · b."""
 
@@ -110,7 +105,6 @@ class Multiply(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Divide(Elementwise):
     """a / b, of floats."""
 
@@ -127,7 +121,6 @@ class Divide(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Negative(Elementwise):
     """-x."""
 

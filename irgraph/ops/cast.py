@@ -68,7 +68,6 @@ def _in_dtype(direction: Value | None, dtype: DType) -> Value | None:
 
 
 @final
-@dataclass(frozen=True)
 class Copy(Op):
     """The same elements in memory of their own."""
 
@@ -89,7 +88,6 @@ class Copy(Op):
 
 
 @final
-@dataclass(frozen=True)
 class StopGradient(Op):
     """The identity, whose derivative is not taken."""
 

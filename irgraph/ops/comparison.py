@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..errors import DTypeError, explain
@@ -18,7 +17,6 @@ from .operands import as_value, operands
 from .requirements import require_dtype
 
 
-@dataclass(frozen=True)
 class _Comparison(Op):
     """Two elements in, a truth value out; no derivative flows through it."""
 
@@ -42,7 +40,6 @@ class _Comparison(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Equal(_Comparison):
     """a == b."""
 
@@ -53,7 +50,6 @@ class Equal(_Comparison):
 
 
 @final
-@dataclass(frozen=True)
 class NotEqual(_Comparison):
     """a != b."""
 
@@ -63,7 +59,6 @@ class NotEqual(_Comparison):
 
 
 @final
-@dataclass(frozen=True)
 class Less(_Comparison):
     """a < b."""
 
@@ -72,7 +67,6 @@ class Less(_Comparison):
 
 
 @final
-@dataclass(frozen=True)
 class LessEqual(_Comparison):
     """a <= b."""
 
@@ -81,7 +75,6 @@ class LessEqual(_Comparison):
 
 
 @final
-@dataclass(frozen=True)
 class Greater(_Comparison):
     """a > b."""
 
@@ -90,7 +83,6 @@ class Greater(_Comparison):
 
 
 @final
-@dataclass(frozen=True)
 class GreaterEqual(_Comparison):
     """a >= b."""
 
@@ -99,7 +91,6 @@ class GreaterEqual(_Comparison):
 
 
 @final
-@dataclass(frozen=True)
 class LogicalNot(Op):
     """not x."""
 
@@ -116,7 +107,6 @@ class LogicalNot(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Where(Op):
     """a where the condition holds, else b; the side that is not chosen does not reach the result."""
 
@@ -145,7 +135,6 @@ class Where(Op):
         return [write.node("Or", write.node("And", condition, a, since=7), otherwise, since=7)]
 
 
-@dataclass(frozen=True)
 class _Extremum(Elementwise):
     """The larger or smaller of two; where they are equal each gets half of the derivative."""
 
@@ -160,7 +149,6 @@ class _Extremum(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Maximum(_Extremum):
     """The larger of a and b."""
 
@@ -169,7 +157,6 @@ class Maximum(_Extremum):
 
 
 @final
-@dataclass(frozen=True)
 class Minimum(_Extremum):
     """The smaller of a and b."""
 
@@ -178,7 +165,6 @@ class Minimum(_Extremum):
 
 
 @final
-@dataclass(frozen=True)
 class Clip(Elementwise):
     """min(max(x, low), high)."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..dims import Shape
@@ -31,7 +30,6 @@ NO_ONNX = "ONNX has complex tensors but hardly an op that takes them"
 Maybe = Sequence[Value | None]
 
 
-@dataclass(frozen=True)
 class _OfComplex(Op):
     """An elementwise op of one complex operand that is linear over the reals, or smooth in both parts."""
 
@@ -62,7 +60,6 @@ class _OfComplex(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Real(_OfComplex):
     """The real part."""
 
@@ -76,7 +73,6 @@ class Real(_OfComplex):
 
 
 @final
-@dataclass(frozen=True)
 class Imag(_OfComplex):
     """The imaginary part."""
 
@@ -90,7 +86,6 @@ class Imag(_OfComplex):
 
 
 @final
-@dataclass(frozen=True)
 class Conj(_OfComplex):
     """The complex conjugate."""
 
@@ -105,7 +100,6 @@ class Conj(_OfComplex):
 
 
 @final
-@dataclass(frozen=True)
 class Magnitude(_OfComplex):
     """The absolute value of a complex number, with derivative 0 at 0."""
 
@@ -123,7 +117,6 @@ class Magnitude(_OfComplex):
 
 
 @final
-@dataclass(frozen=True)
 class Angle(_OfComplex):
     """The angle with the positive real axis, from -π to π."""
 
@@ -137,7 +130,6 @@ class Angle(_OfComplex):
 
 
 @final
-@dataclass(frozen=True)
 class Complex(Op):
     """re + i im."""
 

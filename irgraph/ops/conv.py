@@ -81,7 +81,6 @@ def _require_equal(a: Sequence[Size], b: Sequence[Size], found: str, needed: str
 
 
 @final
-@dataclass(frozen=True)
 class Conv(_Bilinear):
     """out[n, o, p] = Σ over c, k of x[n, c, p·stride + k·dilation - before] w[o, c, k], within each group."""
 
@@ -167,7 +166,6 @@ class ConvInputGradient(_Bilinear):
 
 
 @final
-@dataclass(frozen=True)
 class ConvFilterGradient(_Bilinear):
     """The transpose of `conv` in the filters: the Σ over n, p of g[n, o, p] x[n, c, p·stride + …]."""
 

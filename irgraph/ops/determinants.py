@@ -30,7 +30,6 @@ def _elimination_cost(a: TensorType) -> Cost:
 
 
 @final
-@dataclass(frozen=True)
 class Det(Op):
     """The determinant of every matrix. Giles, 2008, section 2.2.4."""
 
@@ -49,7 +48,6 @@ class Det(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Slogdet(Op):
     """The sign of the determinant and the logarithm of its size; 0 and -inf for a singular matrix."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..onnx_writer import OnnxWriter
@@ -14,7 +13,6 @@ from .operands import operands
 
 
 @final
-@dataclass(frozen=True)
 class FloorDivide(Elementwise):
     """The largest integer that is not above a / b, in the dtype of a and b."""
 
@@ -37,7 +35,6 @@ class FloorDivide(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Mod(Elementwise):
     """a - b · floor(a / b), with the sign of b."""
 

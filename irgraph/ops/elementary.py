@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..value import Value
@@ -12,7 +11,6 @@ from .comparison import greater, maximum
 from .operands import as_float, as_value
 
 
-@dataclass(frozen=True)
 class _Elementary(Elementwise):
     """A function of one float element."""
 
@@ -20,7 +18,6 @@ class _Elementary(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Exp(_Elementary):
     """e to the x."""
 
@@ -33,7 +30,6 @@ class Exp(_Elementary):
 
 
 @final
-@dataclass(frozen=True)
 class Log(_Elementary):
     """The natural logarithm."""
 
@@ -46,7 +42,6 @@ class Log(_Elementary):
 
 
 @final
-@dataclass(frozen=True)
 class Sqrt(_Elementary):
     """The square root."""
 
@@ -59,7 +54,6 @@ class Sqrt(_Elementary):
 
 
 @final
-@dataclass(frozen=True)
 class Sigmoid(_Elementary):
     """1 / (1 + exp(-x))."""
 
@@ -75,7 +69,6 @@ class Sigmoid(_Elementary):
 
 
 @final
-@dataclass(frozen=True)
 class Relu(_Elementary):
     """max(x, 0), with derivative 0 at 0."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar, final
 
@@ -82,7 +81,6 @@ def _exp_minus_square(x: Value) -> Value:
 
 
 @final
-@dataclass(frozen=True)
 class Erf(Elementwise):
     """2/sqrt(pi) times the integral of exp(-t²) from 0 to x."""
 
@@ -105,7 +103,6 @@ class Erf(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Erfc(Elementwise):
     """1 - erf(x), without the cancellation."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..onnx_writer import OnnxWriter
@@ -18,7 +17,6 @@ from .powers import power
 from .rounding import abs
 
 
-@dataclass(frozen=True)
 class _OfFloats(Elementwise):
     """A function of float elements."""
 
@@ -26,7 +24,6 @@ class _OfFloats(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Exp2(_OfFloats):
     """2 to the x."""
 
@@ -39,7 +36,6 @@ class Exp2(_OfFloats):
         return (power(2.0, inputs[0]),)
 
 
-@dataclass(frozen=True)
 class _OtherBase(_OfFloats):
     """The logarithm to a base."""
 
@@ -53,7 +49,6 @@ class _OtherBase(_OfFloats):
 
 
 @final
-@dataclass(frozen=True)
 class Log2(_OtherBase):
     """The logarithm to base 2."""
 
@@ -62,7 +57,6 @@ class Log2(_OtherBase):
 
 
 @final
-@dataclass(frozen=True)
 class Log10(_OtherBase):
     """The logarithm to base 10."""
 
@@ -71,7 +65,6 @@ class Log10(_OtherBase):
 
 
 @final
-@dataclass(frozen=True)
 class LogAddExp(_OfFloats):
     """log(exp(a) + exp(b)), without overflow."""
 
@@ -101,7 +94,6 @@ def _log1p_of_fraction(x: Value) -> Value:
 
 
 @final
-@dataclass(frozen=True)
 class Softplus(_OfFloats):
     """log(1 + exp(x)), without overflow."""
 
@@ -122,7 +114,6 @@ class Softplus(_OfFloats):
 
 
 @final
-@dataclass(frozen=True)
 class LogSigmoid(_OfFloats):
     """log(sigmoid(x)), without the logarithm of an underflow."""
 
@@ -136,7 +127,6 @@ class LogSigmoid(_OfFloats):
 
 
 @final
-@dataclass(frozen=True)
 class XLogY(_OfFloats):
     """x log(y), and 0 where x is 0 and y is not NaN."""
 

@@ -7,7 +7,6 @@ nothing in reverse mode: its cotangent is None.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, final
 
 from ..dims import Size, at_least
@@ -40,7 +39,6 @@ def plus(a: Value | None, b: Value | None) -> Value | None:
     return b if a is None else a if b is None else a + b
 
 
-@dataclass(frozen=True)
 class _Factorization(Op):
     no_onnx: ClassVar[str | None] = NO_ONNX
     rounds: ClassVar[int]  # flops for each element and column, about
@@ -54,7 +52,6 @@ class _Factorization(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Cholesky(_Factorization):
     """The lower triangular L with L Lᵀ = A, for symmetric positive definite matrices.
 
@@ -91,7 +88,6 @@ def _halved(x: Value) -> Value:
 
 
 @final
-@dataclass(frozen=True)
 class Qr(_Factorization):
     """Orthonormal columns Q and an upper triangular R with Q R = A, for matrices with full column rank.
 
@@ -138,7 +134,6 @@ def _gaps(left: Value, right: Value) -> Value:
 
 
 @final
-@dataclass(frozen=True)
 class Eigh(_Factorization):
     """Eigenvalues in ascending order and orthonormal eigenvectors V of symmetric matrices.
 
@@ -168,7 +163,6 @@ class Eigh(_Factorization):
 
 
 @final
-@dataclass(frozen=True)
 class Svd(_Factorization):
     """U, s and Vᵀ with U diag(s) Vᵀ = A: the reduced form, singular values in descending order.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..local_jacobian import ZERO, Grid
@@ -19,7 +18,6 @@ from .requirements import require_float
 from .rounding import abs
 
 
-@dataclass(frozen=True)
 class _Test(Op):
     """A truth value of one float element."""
 
@@ -34,7 +32,6 @@ class _Test(Op):
 
 
 @final
-@dataclass(frozen=True)
 class IsNan(_Test):
     """Whether x is not a number."""
 
@@ -49,7 +46,6 @@ class IsNan(_Test):
 
 
 @final
-@dataclass(frozen=True)
 class IsInf(_Test):
     """Whether x is inf or -inf."""
 
@@ -63,7 +59,6 @@ class IsInf(_Test):
 
 
 @final
-@dataclass(frozen=True)
 class IsFinite(_Test):
     """Whether x is neither infinite nor NaN."""
 
@@ -74,7 +69,6 @@ class IsFinite(_Test):
 
 
 @final
-@dataclass(frozen=True)
 class SignBit(_Test):
     """Whether x is below 0, or is -0."""
 
@@ -86,7 +80,6 @@ class SignBit(_Test):
 
 
 @final
-@dataclass(frozen=True)
 class CopySign(Elementwise):
     """|a| with the sign of b."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..local_jacobian import Grid
 from ..op import Cost, Op
@@ -12,7 +11,6 @@ from ..value import Value
 from .requirements import FREE
 
 
-@dataclass(frozen=True)
 class Leaf(Op):
     """An op without inputs, and so without derivatives; it costs nothing in a step."""
 

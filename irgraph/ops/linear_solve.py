@@ -27,7 +27,6 @@ from .shape import expand_dims, reshape
 Solver = Callable[[Value], Value]  # of right sides as the columns of matrices
 
 
-@dataclass(frozen=True)
 class _Solution(Op):
     """x with A x = b, for matrices A of shape (…, n, n) and b of shape (…, n, k)."""
 
@@ -92,7 +91,6 @@ def _solving(solve: Solver, solve_transposed: Solver, left: Labels, right: Label
 
 
 @final
-@dataclass(frozen=True)
 class Solve(_Solution):
     """x with A x = b, by elimination with row exchanges."""
 
@@ -143,7 +141,6 @@ class TriangularSolve(_Solution):
 
 
 @final
-@dataclass(frozen=True)
 class Inverse(Op):
     """The inverse of every matrix."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..local_jacobian import ZERO, Grid
@@ -14,7 +13,6 @@ from .operands import operands
 from .requirements import require_dtype
 
 
-@dataclass(frozen=True)
 class _Logical(Op):
     """Two truth values in, one out."""
 
@@ -30,7 +28,6 @@ class _Logical(Op):
 
 
 @final
-@dataclass(frozen=True)
 class LogicalAnd(_Logical):
     """a and b."""
 
@@ -39,7 +36,6 @@ class LogicalAnd(_Logical):
 
 
 @final
-@dataclass(frozen=True)
 class LogicalOr(_Logical):
     """a or b, or both."""
 
@@ -48,7 +44,6 @@ class LogicalOr(_Logical):
 
 
 @final
-@dataclass(frozen=True)
 class LogicalXor(_Logical):
     """Either a or b."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..dims import same_size
@@ -19,7 +18,6 @@ from .shape import reshape
 
 
 @final
-@dataclass(frozen=True)
 class Matmul(Op):
     """Products of the last two axes; the axes before them broadcast."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..value import Value
@@ -15,7 +14,6 @@ from .trigonometric import tanh
 
 
 @final
-@dataclass(frozen=True)
 class Expm1(Elementwise):
     """exp(x) - 1, exact near 0."""
 
@@ -32,7 +30,6 @@ class Expm1(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Log1p(Elementwise):
     """log(1 + x), exact near 0."""
 

@@ -94,7 +94,6 @@ class _OverLast(Op):
 
 
 @final
-@dataclass(frozen=True)
 class LayerNorm(_OverLast):
     """standardize(x) · scale + bias over the last axes."""
 
@@ -113,7 +112,6 @@ class LayerNorm(_OverLast):
 
 
 @final
-@dataclass(frozen=True)
 class RmsNorm(_OverLast):
     """x / sqrt(mean(x²) + epsilon) · scale over the last axes."""
 

@@ -62,7 +62,6 @@ class Pool(Op):
 
 
 @final
-@dataclass(frozen=True)
 class MaxPool(Pool):
     """The largest element of each window; padding is less than anything."""
 
@@ -89,7 +88,6 @@ class MaxPool(Pool):
         return _onnx_max_pool(write, node.inputs[0], self.windows, 1)
 
 
-@dataclass(frozen=True)
 class _AtMaximum(Pool):
     """Linear in the third input; `x` and `y`, its maxima, only say where they are."""
 
@@ -116,7 +114,6 @@ class _AtMaximum(Pool):
 
 
 @final
-@dataclass(frozen=True)
 class MaxPoolScatter(_AtMaximum):
     """Of images x, their maxima y and g like y: each g added at the place of its maximum."""
 
@@ -153,7 +150,6 @@ class MaxPoolScatter(_AtMaximum):
 
 
 @final
-@dataclass(frozen=True)
 class MaxPoolGather(_AtMaximum):
     """Of images x, their maxima y and t like x: the element of t at the place of each maximum."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..value import Value, operator
@@ -17,7 +16,6 @@ from .rounding import abs, sign
 
 
 @final
-@dataclass(frozen=True)
 class Power(Elementwise):
     """x to the y, of floats; NaN for a negative x unless y is an integer."""
 
@@ -36,7 +34,6 @@ class Power(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Cbrt(Elementwise):
     """The cube root, of negative numbers too."""
 

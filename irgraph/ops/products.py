@@ -22,7 +22,6 @@ from .slicing import concatenate
 
 
 @final
-@dataclass(frozen=True)
 class Prod(Reduction):
     """The product."""
 

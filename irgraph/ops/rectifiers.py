@@ -18,7 +18,6 @@ from .operands import as_float, operands
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-@dataclass(frozen=True)
 class _Rectifier(Elementwise):
     """A function of float elements that is its expansion."""
 
@@ -49,7 +48,6 @@ class Elu(_Rectifier):
 
 
 @final
-@dataclass(frozen=True)
 class Selu(_Rectifier):
     """The self-normalizing elu."""
 
@@ -105,7 +103,6 @@ class LeakyRelu(_Rectifier):
 
 
 @final
-@dataclass(frozen=True)
 class PRelu(_Rectifier):
     """x above 0, else slope · x for slopes that are learned."""
 
@@ -123,7 +120,6 @@ class PRelu(_Rectifier):
 
 
 @final
-@dataclass(frozen=True)
 class HardSigmoid(_Rectifier):
     """x/6 + 1/2, clipped to 0 and 1."""
 
@@ -139,7 +135,6 @@ class HardSigmoid(_Rectifier):
 
 
 @final
-@dataclass(frozen=True)
 class HardSwish(_Rectifier):
     """x · hard_sigmoid(x)."""
 

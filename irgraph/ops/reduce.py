@@ -62,7 +62,6 @@ def _require_elements(x: TensorType, axes: tuple[int, ...]) -> None:
 
 
 @final
-@dataclass(frozen=True)
 class Sum(Reduction):
     """The sum."""
 
@@ -78,7 +77,6 @@ class Sum(Reduction):
 
 
 @final
-@dataclass(frozen=True)
 class Mean(Reduction):
     """The sum over the number of elements."""
 
@@ -107,7 +105,6 @@ class Mean(Reduction):
         return self.export_as("ReduceMean", write, node, since=18)
 
 
-@dataclass(frozen=True)
 class _Extreme(Reduction):
     """The largest or smallest; where several are, they share the derivative evenly."""
 
@@ -129,7 +126,6 @@ class _Extreme(Reduction):
 
 
 @final
-@dataclass(frozen=True)
 class Max(_Extreme):
     """The largest; where several are, they share the derivative evenly."""
 
@@ -140,7 +136,6 @@ class Max(_Extreme):
 
 
 @final
-@dataclass(frozen=True)
 class Min(_Extreme):
     """The smallest; where several are, they share the derivative evenly."""
 
@@ -167,7 +162,6 @@ class _Position(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Argmax(_Position):
     """The position of the first largest element along one axis, as int64."""
 
@@ -179,7 +173,6 @@ class Argmax(_Position):
 
 
 @final
-@dataclass(frozen=True)
 class Argmin(_Position):
     """The position of the first smallest element along one axis, as int64."""
 

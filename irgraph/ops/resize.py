@@ -221,7 +221,6 @@ class DepthToSpace(_Blocks):
 
 
 @final
-@dataclass(frozen=True)
 class SpaceToDepth(_Blocks):
     """Blocks of space become channels, before which the old channels come: the inverse of "DCR"."""
 

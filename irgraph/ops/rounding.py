@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..value import Value, operator
@@ -11,7 +10,6 @@ from .arithmetic import Elementwise, Slope
 from .operands import as_value
 
 
-@dataclass(frozen=True)
 class _Step(Elementwise):
     """A function that is constant between its jumps: its derivative is zero."""
 
@@ -20,7 +18,6 @@ class _Step(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Abs(Elementwise):
     """|x|, with derivative 0 at 0."""
 
@@ -32,7 +29,6 @@ class Abs(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Sign(_Step):
     """-1, 0 or 1."""
 
@@ -41,7 +37,6 @@ class Sign(_Step):
 
 
 @final
-@dataclass(frozen=True)
 class Floor(_Step):
     """The largest integer that is not above x, as a float."""
 
@@ -51,7 +46,6 @@ class Floor(_Step):
 
 
 @final
-@dataclass(frozen=True)
 class Ceil(_Step):
     """The smallest integer that is not below x, as a float."""
 
@@ -61,7 +55,6 @@ class Ceil(_Step):
 
 
 @final
-@dataclass(frozen=True)
 class Round(_Step):
     """The nearest integer, halves to the even one, as a float."""
 
@@ -71,7 +64,6 @@ class Round(_Step):
 
 
 @final
-@dataclass(frozen=True)
 class Trunc(_Step):
     """The nearest integer towards 0, as a float."""
 

@@ -140,7 +140,6 @@ class _Rule:
 
 
 @final
-@dataclass(frozen=True)
 class PutAt(_Put):
     """x with updates at checked positions of its first axis."""
 
@@ -163,7 +162,6 @@ class PutAt(_Put):
 
 
 @final
-@dataclass(frozen=True)
 class ScatterNd(_Put):
     """x with updates at tuples of positions, which the last axis of the index holds."""
 

@@ -19,7 +19,6 @@ from .operands import as_value
 from .requirements import FREE
 
 
-@dataclass(frozen=True)
 class _Rearrangement(Op):
     """The same elements elsewhere; costs nothing where it is a view."""
 

@@ -42,7 +42,6 @@ class _Softmax(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Softmax(_Softmax):
     """exp(x) / sum(exp(x)) along an axis, shifted by the maximum."""
 
@@ -63,7 +62,6 @@ class Softmax(_Softmax):
 
 
 @final
-@dataclass(frozen=True)
 class LogSoftmax(_Softmax):
     """x - log(sum(exp(x))) along an axis, shifted by the maximum."""
 
@@ -84,7 +82,6 @@ class LogSoftmax(_Softmax):
 
 
 @final
-@dataclass(frozen=True)
 class SoftmaxCrossEntropy(Op):
     """-log softmax(logits) at the label, or -sum(target * log softmax(logits)), along the last axis."""
 

@@ -76,7 +76,6 @@ def _onnx_topk(write: OnnxWriter, x: Value, axis: int, k: Size, largest: bool) -
 
 
 @final
-@dataclass(frozen=True)
 class Argsort(_Ordering):
     """The positions of the elements in order."""
 
@@ -94,7 +93,6 @@ class Argsort(_Ordering):
 
 
 @final
-@dataclass(frozen=True)
 class Sort(_Ordering):
     """The elements in order along an axis."""
 

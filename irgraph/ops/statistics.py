@@ -40,7 +40,6 @@ class _Truth(Op):
 
 
 @final
-@dataclass(frozen=True)
 class Any_(_Truth):
     """Whether any element is true."""
 
@@ -51,7 +50,6 @@ class Any_(_Truth):
 
 
 @final
-@dataclass(frozen=True)
 class All(_Truth):
     """Whether all elements are true."""
 
@@ -88,7 +86,6 @@ class Variance(Reduction):
 
 
 @final
-@dataclass(frozen=True)
 class L1Norm(Reduction):
     """The sum of the absolute values."""
 
@@ -102,7 +99,6 @@ class L1Norm(Reduction):
 
 
 @final
-@dataclass(frozen=True)
 class L2Norm(Reduction):
     """The square root of the sum of the squares, with derivative 0 at 0."""
 

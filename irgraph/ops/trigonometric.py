@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..value import Value
@@ -12,7 +11,6 @@ from .elementary import sqrt
 from .operands import as_float
 
 
-@dataclass(frozen=True)
 class _Trigonometric(Elementwise):
     """A function of one float element."""
 
@@ -20,7 +18,6 @@ class _Trigonometric(Elementwise):
 
 
 @final
-@dataclass(frozen=True)
 class Sin(_Trigonometric):
     """The sine."""
 
@@ -33,7 +30,6 @@ class Sin(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Cos(_Trigonometric):
     """The cosine."""
 
@@ -46,7 +42,6 @@ class Cos(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Tan(_Trigonometric):
     """The tangent."""
 
@@ -59,7 +54,6 @@ class Tan(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Arcsin(_Trigonometric):
     """The angle with this sine, from -pi/2 to pi/2."""
 
@@ -71,7 +65,6 @@ class Arcsin(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Arccos(_Trigonometric):
     """The angle with this cosine, from 0 to pi."""
 
@@ -83,7 +76,6 @@ class Arccos(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Arctan(_Trigonometric):
     """The angle with this tangent, from -pi/2 to pi/2."""
 
@@ -95,7 +87,6 @@ class Arctan(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Sinh(_Trigonometric):
     """(exp(x) - exp(-x)) / 2."""
 
@@ -108,7 +99,6 @@ class Sinh(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Cosh(_Trigonometric):
     """(exp(x) + exp(-x)) / 2."""
 
@@ -121,7 +111,6 @@ class Cosh(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Tanh(_Trigonometric):
     """The hyperbolic tangent."""
 
@@ -134,7 +123,6 @@ class Tanh(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Arcsinh(_Trigonometric):
     """The number with this hyperbolic sine."""
 
@@ -146,7 +134,6 @@ class Arcsinh(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Arccosh(_Trigonometric):
     """The number of 0 or more with this hyperbolic cosine."""
 
@@ -159,7 +146,6 @@ class Arccosh(_Trigonometric):
 
 
 @final
-@dataclass(frozen=True)
 class Arctanh(_Trigonometric):
     """The number with this hyperbolic tangent."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..errors import GraphError, explain
@@ -18,7 +17,6 @@ from .requirements import FREE
 
 
 @final
-@dataclass(frozen=True)
 class WithUpdate(Op):
     """Its first input; the others are pairs of a state variable and its new value."""
 
