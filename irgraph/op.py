@@ -1,9 +1,10 @@
 """The contract that an op signs.
 
-An op is a final frozen dataclass: its fields are its static attributes, compared by value. (One that adds no
-field to its base inherits all that the decorator would make, and goes without: for 133 classes that was 75
-of the 300 milliseconds that an import took.) It lives in one room of `irgraph/ops/` (or anywhere outside irgraph):
-class, derivative, cost, ONNX form, public function. Laws (tested for every case of every op in `irgraph.testing.cases`):
+An op is a final frozen dataclass: its fields are its static attributes, compared by value. (One that
+adds no field to its base inherits all that the decorator would make, and goes without: for 133 classes
+that was 75 of the 300 milliseconds that an import took.) It lives in one room of `irgraph/ops/` (or
+anywhere outside irgraph): class, derivative, cost, ONNX form, public function. Laws (tested for every
+case of every op in `irgraph.testing.cases`):
 
 * `infer` is the type of what kernels compute;
 * the terms of `local_jacobians` are the derivative: <c, J t> = <J'c, t>, and J t is the difference
