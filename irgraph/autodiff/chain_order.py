@@ -1,8 +1,8 @@
 """In which order to multiply a chain of Jacobians: exact, on plain integers.
 
-A chain is y = F_p(… F_2(F_1(x))). Factor i has a Jacobian of `rows` × `columns` that exists as a product only:
-`cost` is that of one tangent (J t) or one adjoint (c J), and also the size of the tape that an adjoint
-needs. A part of the chain is accumulated in the cheapest of three ways:
+A chain is y = F_p(… F_2(F_1(x))). Factor i has a Jacobian of `rows` × `columns` that exists as products
+only: `cost` is that of one tangent (J t) or one adjoint (c J), and also the size of the tape that an
+adjoint needs. A part of the chain is accumulated in the cheapest of three ways:
 
 * multiply two accumulated parts, the matrices being dense;
 * push the accumulated right part forward through the factors before it: one tangent for each column;
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -134,11 +134,10 @@ class _Table:
         self.chain = chain
         count = len(chain)
         self.dtype = _exact_dtype(chain)
-        rows, columns, costs = (np.array(column, self.dtype) for column in zip(*chain, strict=True))
-        self.rows, self.columns = rows, columns
+        self.rows, self.columns, costs = (self._array(column) for column in zip(*chain, strict=True))
         self.sums = np.concatenate([np.zeros(1, self.dtype), np.cumsum(costs, dtype=self.dtype)])
         self.memory = memory
-        self.best = np.zeros((count, count), self.dtype)
+        self.best = self._array([[0] * count] * count)
         self.choice = np.zeros((count, count), np.int64)
         for position, factor in enumerate(chain):
             fits = memory is None or factor.cost <= memory
@@ -147,6 +146,9 @@ class _Table:
             )
         for length in range(2, count + 1):
             self._fill(length, sweeps)
+
+    def _array(self, numbers: object) -> np.ndarray[Any, Any]:
+        return np.array(numbers, self.dtype)
 
     def _fill(self, length: int, sweeps: bool) -> None:
         """All parts of one length at once: axis 0 their first factors, axis 1 the splits."""
@@ -161,7 +163,9 @@ class _Table:
             options.append(right + columns * (self.sums[last + 1][:, None] - self.sums[split + 1]))
             tape = self.sums[split + 1] - self.sums[first][:, None]
             pulled = left + rows * tape
-            options.append(pulled if self.memory is None else np.where(tape <= self.memory, pulled, _never(options)))
+            if self.memory is not None:  # one more than another way costs is never chosen
+                pulled = np.where(tape <= self.memory, pulled, options[0] + 1)
+            options.append(pulled)
         stacked = np.concatenate(options, axis=1)
         self.choice[first, last] = stacked.argmin(axis=1)
         self.best[first, last] = stacked.min(axis=1)
@@ -190,11 +194,6 @@ class _Table:
             return Accumulate(first, "reverse" if fits and factor.rows < factor.columns else "forward")
         kind, offset = divmod(int(self.choice[first, last]), last - first)
         return (Multiply, Push, Pull)[kind](first, first + offset, last)
-
-
-def _never(options: Sequence[np.ndarray]) -> np.ndarray:
-    """More than any other option costs."""
-    return np.maximum(*options) + 1 if len(options) > 1 else options[0] + 1
 
 
 def _exact_dtype(chain: Sequence[Factor]) -> type:

@@ -76,7 +76,7 @@ def plan_elimination(
     >>> edges = {(0, 1): "x", (1, 2): "x", (1, 3): "x", (2, 4): "x", (3, 4): "x"}
     >>> plan = plan_elimination(Dag((0,), (4,), edges))
     >>> plan.order, plan.cost, plan.forward, plan.exact
-    ((2, 3, 1), 3, 4, True)
+    ((3, 2, 1), 3, 4, True)
     """
     problem = _Problem(dag, counting)
     forward, reverse = problem.topological, problem.topological[::-1]
@@ -88,9 +88,7 @@ def plan_elimination(
     if found is not None:
         order, cost, method = found, problem.cost(found), "exact" if is_exact else f"{method}, local search"
     counts = {each: _Problem(dag, each).cost(order) for each in _WEIGHTS}
-    return EliminationPlan(
-        tuple(order), cost, costs["forward"], costs["reverse"], is_exact, method, counts
-    )
+    return EliminationPlan(tuple(order), cost, costs["forward"], costs["reverse"], is_exact, method, counts)
 
 
 class _Problem:
@@ -200,7 +198,8 @@ class _Problem:
             for first in (False, True):
                 for sign, end in ((1, "front"), (-1, "back")):
                     label = f"{'single-use first, ' if first else ''}{name} from the {end}"
-                    yield label, self._greedy(rank, first, lambda v, s=sign: s * place[v])
+                    places = {v: sign * n for v, n in place.items()}
+                    yield label, self._greedy(rank, first, places)
 
     def _fill(self, v: int, into: dict[int, dict[int, int]], out: dict[int, set[int]]) -> int:
         """New edges less those that go."""
@@ -208,14 +207,14 @@ class _Problem:
         return fresh - len(into[v]) - len(out[v])
 
     def _greedy(
-        self, rank: Callable[..., int], single_use_first: bool, place: Callable[[int], int]
+        self, rank: Callable[..., int], single_use_first: bool, place: Mapping[int, int]
     ) -> list[int]:
         into, out = self.copy()
         left = set(self.topological)
 
         def key(v: int) -> tuple[int, int, int]:
             single = single_use_first and len(out[v]) == 1
-            return (0 if single else 1, rank(v, into, out), place(v))
+            return (0 if single else 1, rank(v, into, out), place[v])
 
         keys = {v: key(v) for v in left}
         order = []
@@ -267,7 +266,7 @@ class _Problem:
         return order[::-1]
 
     def search(self, order: Sequence[int], cost: int, effort: int, rng: random.Random) -> list[int] | None:
-        """A better order by moving vertices, worse ones being accepted at first (annealing); None: no better."""
+        """A better order by moving vertices, worse ones accepted at first (annealing); None: no better."""
         current, current_cost = list(order), cost
         best, best_cost = None, cost
         tries = effort // max(1, sum(len(u) for u in self.into.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,11 @@ from rich.console import Console
 from rich.text import Text
 
 from .. import __version__
+from ..autodiff.elimination import EFFORT, Counting
 from ..errors import IrgraphError
 from . import demo as demos
 from . import doctor as doctors
+from . import plans
 from . import render as renders
 
 app = typer.Typer(name="irgraph", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -87,17 +90,42 @@ def demo(
 def conformance(
     name: Annotated[str, typer.Argument(help="An installed executor.")] = "numpy",
     only: Annotated[str, typer.Option(help="Run the checks whose id contains this.")] = "",
-    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the report here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--json", dir_okay=False, help="Also write the report here.")
+    ] = None,
 ) -> None:
     """Hold an executor to its contract and to the values of every op."""
     from ..testing import conformance as run
 
     report = run(name, only)
     console().print(str(report))
-    if json is not None:
-        report.to_json(json)
+    if out is not None:
+        report.to_json(out)
     if not report.passed:
         raise typer.Exit(1)
+
+
+ReadableFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
+
+
+@app.command()
+def plan_chain(
+    file: ReadableFile,
+    memory: Annotated[int | None, typer.Option(min=0, help="The largest tape of a reverse sweep.")] = None,
+) -> None:
+    """Print the cheapest order of a chain of Jacobians as JSON."""
+    typer.echo(json.dumps(plans.chain(file, memory), indent=1))
+
+
+@app.command()
+def plan_dag(
+    file: ReadableFile,
+    counting: Annotated[Counting, typer.Option(help="Which multiplications count.")] = "all",
+    effort: Annotated[int, typer.Option(min=0, help="Products that a search may try.")] = EFFORT,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
+) -> None:
+    """Print a good order of eliminating the vertices of a DAG as JSON."""
+    typer.echo(json.dumps(plans.dag(file, counting, effort, seed), indent=1))
 
 
 @app.command()
