@@ -8,6 +8,8 @@ from .dims import Dim
 from .executor import find_executor
 from .function import Function, compile, evaluate
 from .graph import Graph
+from .jacobians.api import jacobian, plan_jacobian
+from .jacobians.result import Jacobian
 from .op import Cost, Op
 from .ops.activations import gelu, mish, silu, softsign
 from .ops.along_axis import take_along_axis
@@ -114,6 +116,7 @@ __all__ = [
     "Dim",
     "Function",
     "Graph",
+    "Jacobian",
     "Node",
     "Op",
     "State",
@@ -211,6 +214,7 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "jacobian",
     "jvp",
     "kron",
     "layer_norm",
@@ -257,6 +261,7 @@ __all__ = [
     "parameter",
     "parse",
     "pixel_shuffle",
+    "plan_jacobian",
     "power",
     "prelu",
     "print_value",

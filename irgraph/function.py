@@ -242,7 +242,9 @@ def _graph(outputs: Tree, updates: Iterable[Update] | Mapping[Value, Value]) -> 
             isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(value, Value) for value in pair)
         ):
             raise GraphError(explain(f"the update {pair!r}", "a pair (state variable, new value)", here()))
-    named = {str(k): v for k, v in outputs.items()} if isinstance(outputs, Mapping) else name_outputs(values)
+    if not isinstance(outputs, Mapping) or not all(isinstance(each, Value) for each in outputs.values()):
+        return Graph(name_outputs(values), pairs)
+    named = {str(k): v for k, v in outputs.items()}
     if len(named) != len(values):
         raise GraphError(explain(f"the keys {list(outputs)!r}", "keys that differ as text"))
     return Graph(named, pairs)

@@ -26,6 +26,7 @@ SOURCES = {"irgraph": ROOT / "irgraph", **{p.name: p for p in (ROOT / "executors
 LAYERS: list[set[str]] = [
     {
         "errors",
+        "extras",
         "origin",
         "collector",
         "contraction_order",
@@ -44,7 +45,8 @@ LAYERS: list[set[str]] = [
     {"state", "rewrite", "autodiff"},
     {"control_flow"},
     {"compiler", "executor", "feeds", "function", "comparing"},
-    {"onnx", "nn", "losses", "metrics", "optim", "train", "view", "testing", "extras"},
+    {"jacobians"},
+    {"onnx", "nn", "losses", "metrics", "optim", "train", "view", "testing"},
     {"cli"},
 ]
 """Each may import from its own layer and from those before it."""

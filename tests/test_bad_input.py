@@ -310,7 +310,7 @@ def _named_dim_in_parameter() -> None:
 
 
 def _no_value() -> None:
-    ig.compile([ig.input("x"), 1.0])  # type: ignore[list-item]  # here
+    ig.compile([ig.input("x"), 1.0])
 
 
 BUILDS: dict[Callable[[], None], tuple[type[IrgraphError], tuple[str, ...]]] = {

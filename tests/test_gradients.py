@@ -368,7 +368,7 @@ def test_directions_have_the_types_of_their_values() -> None:
     with pytest.raises(ShapeError, match=r"the tangent .*; needed the type of"):
         ig.jvp(x * x, x, ig.ones((2,), "float64"))
     with pytest.raises(ig.errors.DTypeError, match=r"found 1.0 in wrt; needed graph values"):
-        ig.grad((x * x).sum(), [1.0])  # type: ignore[list-item]
+        ig.grad((x * x).sum(), [1.0])
 
 
 def test_gradient_nodes_carry_the_users_line() -> None:

@@ -16,7 +16,7 @@ Nothing here knows of graphs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -85,11 +85,13 @@ class ChainPlan:
     preaccumulation: int
 
 
-def plan_chain(factors: Sequence[tuple[int, int, int]], memory: int | None = None) -> ChainPlan:
+def plan_chain(
+    factors: Sequence[tuple[int, int, int]], memory: int | None = None, ready: Collection[int] = ()
+) -> ChainPlan:
     """The cheapest way to the Jacobian of a chain; factor 0 is applied first.
 
-    `memory` limits the tape of any adjoint. Raises ValueError for an empty chain, sizes that do not meet, or
-    negative numbers.
+    `memory` limits the tape of any adjoint; the matrices of factors in `ready` exist already. Raises
+    ValueError for an empty chain, sizes that do not meet, or negative numbers.
 
     >>> plan = plan_chain([(3, 3, 29), (1, 3, 14), (2, 1, 7)])
     >>> plan.cost, plan.forward, plan.reverse
@@ -101,14 +103,14 @@ def plan_chain(factors: Sequence[tuple[int, int, int]], memory: int | None = Non
     Multiply(first=0, split=1, last=2)
     """
     chain = _checked(factors)
-    table = _Table(chain, memory)
+    table = _Table(chain, memory, ready)
     total = sum(factor.cost for factor in chain)
     return ChainPlan(
         int(table.best[0, -1]),
         tuple(table.steps()),
         chain[0].columns * total,
         chain[-1].rows * total if memory is None or total <= memory else None,
-        int(_Table(chain, memory, sweeps=False).best[0, -1]),
+        int(_Table(chain, memory, ready, sweeps=False).best[0, -1]),
     )
 
 
@@ -130,7 +132,9 @@ def _checked(factors: Sequence[tuple[int, int, int]]) -> list[Factor]:
 class _Table:
     """`best[i, j]`: the least cost of the matrix of factors i … j; `choice[i, j]`: how, see `_chosen`."""
 
-    def __init__(self, chain: Sequence[Factor], memory: int | None, sweeps: bool = True) -> None:
+    def __init__(
+        self, chain: Sequence[Factor], memory: int | None, ready: Collection[int], sweeps: bool = True
+    ) -> None:
         self.chain = chain
         count = len(chain)
         self.dtype = _exact_dtype(chain)
@@ -141,9 +145,8 @@ class _Table:
         self.choice = np.zeros((count, count), np.int64)
         for position, factor in enumerate(chain):
             fits = memory is None or factor.cost <= memory
-            self.best[position, position] = factor.cost * (
-                min(factor.rows, factor.columns) if fits else factor.columns
-            )
+            products = min(factor.rows, factor.columns) if fits else factor.columns
+            self.best[position, position] = 0 if position in ready else factor.cost * products
         for length in range(2, count + 1):
             self._fill(length, sweeps)
 

@@ -1,8 +1,9 @@
-"""What `wrt`, outputs and their like may look like: one value, a sequence, or a mapping."""
+"""What `wrt`, outputs and their like may look like: one value, or sequences and mappings of them, nested."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,27 +12,53 @@ from ..errors import DTypeError, explain
 from ..origin import here
 from ..value import Value
 
-Tree = Value | Sequence[Value] | Mapping[Any, Value]
+
+class Compound(ABC):
+    """Something that several values make up: a function computes them and puts the arrays together."""
+
+    @property
+    @abstractmethod
+    def values(self) -> Sequence[Value]:
+        """What to compute."""
+
+    @abstractmethod
+    def assemble(self, arrays: Sequence[Any]) -> Any:
+        """What the arrays, in the order of `values`, make up."""
+
+
+Tree = Value | Compound | Sequence[Any] | Mapping[Any, Any]
 
 
 def flatten(tree: Tree, what: str) -> list[Value]:
     """The values in order. Raises DTypeError for anything that is not a value."""
     if isinstance(tree, Value):
         return [tree]
+    if isinstance(tree, Compound):
+        return list(tree.values)
     leaves: Iterable[Any] = tree.values() if isinstance(tree, Mapping) else tree
     if not isinstance(leaves, Iterable):
         raise DTypeError(explain(f"{tree!r} as {what}", "a graph value, a sequence or a dict", here()))
-    values: list[Any] = [leaves] if isinstance(leaves, np.ndarray) else list(leaves)
-    for value in values:
-        if not isinstance(value, Value):
-            raise DTypeError(explain(f"{value!r} in {what}", "graph values", here()))
-    return values
+    found: list[Value] = []
+    for leaf in [leaves] if isinstance(leaves, np.ndarray) else leaves:
+        if isinstance(leaf, Value):
+            found.append(leaf)
+        elif isinstance(leaf, Compound | list | tuple | Mapping):
+            found += flatten(leaf, what)
+        else:
+            raise DTypeError(explain(f"{leaf!r} in {what}", "graph values", here()))
+    return found
 
 
 def rebuild(tree: Tree, leaves: Sequence[Any]) -> Any:
     """The leaves in the shape of the tree; a sequence becomes a list."""
+    return _rebuilt(tree, iter(leaves))
+
+
+def _rebuilt(tree: Tree, leaves: Iterator[Any]) -> Any:
     if isinstance(tree, Value):
-        return leaves[0]
+        return next(leaves)
+    if isinstance(tree, Compound):
+        return tree.assemble([next(leaves) for _ in tree.values])
     if isinstance(tree, Mapping):
-        return dict(zip(tree, leaves, strict=True))
-    return list(leaves)
+        return {key: _rebuilt(value, leaves) for key, value in tree.items()}
+    return [_rebuilt(value, leaves) for value in tree]

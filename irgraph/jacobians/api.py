@@ -1,0 +1,105 @@
+"""Jacobians: the public functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from ..autodiff.structure import Tree, flatten
+from ..errors import GraphError, NotDifferentiableError, explain
+from ..local_jacobian import Terms
+from ..origin import here
+from ..value import Value
+from .plan import Blocks, JacobianPlan, plan
+from .result import Jacobian
+
+Mode = Literal["auto", "forward", "reverse"] | Sequence[int]
+Format = Literal["auto", "dense", "structured", "factored", "sparse"]
+
+MODES = ("auto", "forward", "reverse")
+FORMATS = ("auto", "dense", "structured", "factored", "sparse")
+
+
+def jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "auto") -> Any:
+    """The derivative of `y` towards `wrt`, accumulated in the order that costs least; see `plan_jacobian`.
+
+    A `Jacobian`, which keeps its structure; `format="dense"` gives an ordinary value of shape
+    `y.shape + wrt.shape` instead. For lists and dicts the result is nested, that of `y` outside, and all
+    blocks are planned together.
+
+    `mode` is "forward", "reverse", the order of a plan's vertices, or "auto". Of the formats, "structured"
+    holds one array for each term, "factored" leaves products of low rank apart, "auto" does so where that
+    takes less than a quarter of the memory, and the result of a compiled "sparse" one is a SciPy CSR matrix
+    of shape (y.size, wrt.size).
+
+    Raises NotDifferentiableError for dtypes other than floats, where a path needs a derivative that does not
+    exist, and for a value of `wrt` on which no `y` depends; GraphError for an unknown mode or format, or an
+    order that is no permutation of the plan's vertices.
+
+    >>> from irgraph import constant, evaluate, input
+    >>> x = input("x", (2,))
+    >>> A = constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> evaluate(jacobian(A @ (x * x), x, format="dense"), x=[1.0, 0.5])
+    array([[ 2.,  2.],
+           [ 6.,  4.],
+           [10.,  6.]], dtype=float32)
+    """
+    made = plan_jacobian(y, wrt, mode, format)
+    found = iter(made.chosen.results)
+    return _nested(y, lambda: _nested(wrt, lambda: _with_plan(next(found), made)))
+
+
+def plan_jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "auto") -> JacobianPlan:
+    """How `jacobian` with the same arguments accumulates, why, and what other orders would have cost.
+
+    >>> from irgraph import input, tanh
+    >>> x = input("x", (3,))
+    >>> plan_jacobian(tanh(x).sum(), x).chosen.name
+    'reverse'
+    """
+    ends, sources = flatten(y, "y"), flatten(wrt, "wrt")
+    if isinstance(mode, str) and mode not in MODES:
+        raise GraphError(explain(f"mode={mode!r}", f"one of {', '.join(MODES)}, or an order", here()))
+    if format not in FORMATS:
+        raise GraphError(explain(f"format={format!r}", f"one of {', '.join(FORMATS)}", here()))
+    if not ends or not sources:
+        raise GraphError(explain("an empty y or wrt", "one value at least in each", here()))
+
+    def finish(blocks: Blocks) -> list[Any]:
+        for u, source in enumerate(sources):
+            if 0 not in source.shape and not any((v, u) in blocks for v in range(len(ends))):
+                raise _unreached(source, ends)
+        made: list[Any] = []
+        for v, end in enumerate(ends):
+            for u, source in enumerate(sources):
+                block = Jacobian(blocks.get((v, u), Terms()), end.type, source.type, format)
+                made.append(block.todense() if format == "dense" else block.stored())
+        return made
+
+    return plan(ends, sources, mode, finish)
+
+
+def _nested(tree: Tree, leaf: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {key: _nested(value, leaf) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_nested(value, leaf) for value in tree]
+    return leaf()
+
+
+def _with_plan(result: Any, made: JacobianPlan) -> Any:
+    if isinstance(result, Jacobian):
+        result.plan = made
+    return result
+
+
+def _unreached(source: Value, ends: Sequence[Value]) -> NotDifferentiableError:
+    names = " or ".join(end.label for end in ends)
+    return NotDifferentiableError(
+        explain(
+            f"wrt {source!r}, towards which {names} has no derivative",
+            "a path along which a derivative flows",
+            source.node.origin,
+            "Leave it out; its Jacobian is zero.",
+        )
+    )

@@ -1,0 +1,176 @@
+"""From a graph to its linearization: vertices are values, edges are local Jacobians.
+
+Composite ops that state no terms are opened; an op that has products only becomes a `Map`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..autodiff.reverse import not_differentiable, require_types
+from ..autodiff.walk import walk
+from ..dims import product
+from ..errors import GraphError, NotDifferentiableError, explain
+from ..local_jacobian import Map, NotDifferentiable, Terms, labels, term
+from ..op import Op
+from ..ops.arrange import reshaped
+from ..ops.constants import zeros
+from ..ops.rearranging import stack
+from ..origin import carrying
+from ..value import Node, Value
+
+Edges = dict[int, dict[int, Terms]]
+"""`edges[v][u]`: the local Jacobian of vertex v towards vertex u."""
+
+
+@dataclass(frozen=True)
+class Linearization:
+    """Vertices are numbers, each after those it depends on: sources first, then inner ones, then ends.
+
+    A source and an end are vertices of their own beside the value that they stand for, so that a source may
+    depend on another one, and an end may be used on the way to another one.
+    """
+
+    values: tuple[Value, ...]
+    sources: range
+    ends: range
+    into: Edges
+
+    @property
+    def inner(self) -> range:
+        """The vertices to eliminate."""
+        return range(self.sources.stop, self.ends.start)
+
+
+def linearize(ends: Sequence[Value], sources: Sequence[Value]) -> Linearization:
+    """The local Jacobians between the sources and the ends, on paths from one to the other only.
+
+    Raises NotDifferentiableError for integer or complex sources and ends, and where a path needs a
+    derivative that does not exist.
+    """
+    for value in (*ends, *sources):
+        _require_real(value)
+    order = walk(ends, sources, lambda op: op.expand is Op.expand)
+    needed = _needed(order.nodes, order.opened, ends)
+    values = list(sources)
+    number: dict[Value, int] = {}
+    into: Edges = {}
+
+    def enter(value: Value, edges: dict[int, Terms]) -> None:
+        if edges:
+            number[value] = len(values)
+            into[len(values)] = edges
+            values.append(value)
+
+    first: dict[Value, dict[int, Terms]] = {}
+    for n, source in enumerate(sources):
+        first.setdefault(source, {})[n] = identity(source)
+    for value, edges in first.items():
+        if value in needed and not any(v in order.live for v in value.node.inputs):
+            enter(value, edges)
+    for node in order.nodes:
+        with carrying(node.origin.derived("tangent")):
+            for value in node.outputs:
+                if value in needed and value in order.live and value not in number:
+                    _require_real(value)
+                    arriving = _edges(node, value, order.opened.get(node), number)
+                    enter(value, {**arriving, **first.get(value, {})})
+    stop = len(values)
+    for n, end in enumerate(ends):
+        values.append(end)
+        into[stop + n] = {number[end]: identity(end)} if end in number else {}
+    return Linearization(tuple(values), range(len(sources)), range(stop, len(values)), into)
+
+
+def identity(value: Value) -> Terms:
+    """The Jacobian of a value towards itself."""
+    at = labels(value)
+    return term(at, at)
+
+
+def _require_real(value: Value) -> None:
+    if not value.dtype.is_float:
+        do = "Take its real and imag apart." if value.dtype.is_complex else "Only floats have derivatives."
+        found = f"{value!r} in a Jacobian"
+        raise NotDifferentiableError(explain(found, "a float dtype", value.node.origin, do))
+
+
+def _needed(nodes: Sequence[Node], opened: dict[Node, Sequence[Value]], ends: Sequence[Value]) -> set[Value]:
+    """The values that the ends use."""
+    needed = set(ends)
+    for node in reversed(nodes):
+        if any(value in needed for value in node.outputs):
+            needed.update(opened.get(node, node.inputs))
+    return needed
+
+
+def _edges(
+    node: Node, value: Value, opened: Sequence[Value] | None, number: dict[Value, int]
+) -> dict[int, Terms]:
+    """The local Jacobian towards each input, two uses of one input added."""
+    if opened is not None:
+        inside = opened[value.index]
+        return {number[inside]: identity(inside)} if inside in number else {}
+    if not any(source in number for source in node.inputs):
+        return {}
+    found: dict[int, Terms] = {}
+    stated = node.op.states_terms()
+    row = node.op.local_jacobians(node.inputs, node.outputs)[value.index] if stated else None
+    for position, source in enumerate(node.inputs):
+        if source not in number or 0 in (*value.shape, *source.shape):
+            continue
+        terms = opaque(node, value.index, position) if row is None else row[position]
+        if isinstance(terms, NotDifferentiable):
+            raise not_differentiable(node, source, terms)
+        if terms:
+            found[number[source]] = found.get(number[source], Terms()) + terms
+    return found
+
+
+def opaque(node: Node, output: int, position: int) -> Terms:
+    """The local Jacobian of an op that has products with it only, as a map."""
+    y, x = node.outputs[output], node.inputs[position]
+
+    def push(tangent: Value) -> Value:
+        tangents: list[Value | None] = [None] * len(node.inputs)
+        tangents[position] = tangent
+        pushed = node.op.jvp(node.inputs, node.outputs, tangents)
+        require_types(node, "jvp", node.outputs, pushed)
+        found = pushed[output]
+        return zeros(y.shape, y.dtype) if found is None else found
+
+    def pull(cotangent: Value) -> Value:
+        cotangents: list[Value | None] = [None] * len(node.outputs)
+        cotangents[output] = cotangent
+        pulled = node.op.vjp(node.inputs, node.outputs, cotangents)
+        require_types(node, "vjp", node.inputs, pulled)
+        found = pulled[position]
+        return zeros(x.shape, x.dtype) if found is None else found
+
+    left, right = labels(y), labels(x)
+    return term(left, right, Map(_each(push, node), _each(pull, node), left, right))
+
+
+def _each(apply: Callable[[Value], Value], node: Node) -> Callable[[Value, int], Value]:
+    """A function of one direction as one of many: applied to each in turn."""
+
+    def mapped(directions: Value, lead: int) -> Value:
+        if not lead:
+            return apply(directions)
+        leading = directions.shape[:lead]
+        count = product(leading)
+        if not isinstance(count, int):
+            raise GraphError(
+                explain(
+                    f"{count} directions through {node.op.name}, which takes one at a time",
+                    "a number of directions that is known when the graph is built",
+                    node.origin,
+                    "Give the named dim a size.",
+                )
+            )
+        rows = reshaped(directions, (count, *directions.shape[lead:]))
+        made = stack([apply(rows[n]) for n in range(count)])
+        return reshaped(made, (*leading, *made.shape[1:]))
+
+    return mapped

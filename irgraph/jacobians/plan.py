@@ -1,0 +1,145 @@
+"""Choosing the order: every candidate is emitted, and what its nodes cost decides.
+
+Nothing is estimated that could be counted: the graph of each candidate is built (it is small beside running
+it), and its flops, bytes and launches are those of the very nodes that would run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..autodiff.chain_order import ChainPlan
+from ..autodiff.elimination import Dag, plan_elimination
+from ..autodiff.structure import flatten
+from ..collector import without_collector
+from ..dims import estimate, product
+from ..errors import GraphError, explain
+from ..graph import topological_order
+from ..local_jacobian import Terms
+from ..origin import carrying, here
+from ..value import Value
+from .accumulate import Accumulation, Pair
+from .costing import Effort, effort
+from .cuts import Chain, chain
+from .linearize import linearize
+
+FEW = 64
+"""Vertices up to which orders of single vertices are searched, beside those of the chain."""
+
+Blocks = dict[Pair, Terms]
+Finish = Callable[[Blocks], list[Any]]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One order: which vertices to eliminate, how it was found, what its nodes cost."""
+
+    name: str
+    order: tuple[int, ...]
+    effort: Effort
+    results: list[Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class JacobianPlan:
+    """How a Jacobian is accumulated, and what the other ways would have cost. Prints as its explanation."""
+
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+    reduced: Accumulation = field(repr=False)
+    chain: Chain | None = field(repr=False)
+    chain_plan: ChainPlan | None = field(repr=False)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The vertices in the order of their elimination."""
+        return self.chosen.order
+
+    @property
+    def cost(self) -> Effort:
+        """Flops, bytes, launches and nominal seconds of the chosen order."""
+        return self.chosen.effort
+
+    @property
+    def vertices(self) -> dict[int, Value]:
+        """The values that an order must eliminate; all others cost nothing and go first."""
+        return {v: self.reduced.linear.values[v] for v in self.reduced.inner}
+
+
+@without_collector
+def plan(
+    ends: Sequence[Value], sources: Sequence[Value], mode: str | Sequence[int], finish: Finish
+) -> JacobianPlan:
+    """The plan of the Jacobians of some ends towards some sources, jointly.
+
+    `finish` makes of the blocks what the caller wants, so that its cost counts.
+    """
+    with carrying(here().derived("tangent")):
+        linear = linearize(ends, sources)
+        reduced = Accumulation(linear, linear.into, ends[0].dtype)
+        reduced.eliminate_light()
+        links = chain(reduced)
+        chain_plan = links.plan() if links else None
+        known = topological_order([*ends, *sources])
+        found: list[Candidate] = []
+        for name, order in _orders(reduced, mode, links, chain_plan):
+            if any(order == each.order for each in found):
+                continue
+            left = reduced.copy()
+            left.eliminate(order)
+            results = finish(left.blocks())
+            found.append(Candidate(name, order, effort(flatten(results, "results"), known), results))
+    best = min(found, key=lambda each: each.effort.seconds)
+    return JacobianPlan(best, tuple(found), reduced, links, chain_plan)
+
+
+def _orders(
+    reduced: Accumulation, mode: str | Sequence[int], links: Chain | None, chain_plan: ChainPlan | None
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The candidates, the plain modes first: of equally good ones the first is taken."""
+    inner = tuple(reduced.inner)
+    if not isinstance(mode, str):
+        yield "given", _permutation(mode, inner)
+        return
+    ends = sum(_size(reduced, v) for v in reduced.linear.ends)
+    sources = sum(_size(reduced, v) for v in reduced.linear.sources)
+    plain = {"forward": inner, "reverse": inner[::-1]}
+    names = ("reverse", "forward") if ends < sources else ("forward", "reverse")
+    for name in names:
+        if mode in ("auto", name):
+            yield name, plain[name]
+    if mode != "auto":
+        return
+    if links is not None and chain_plan is not None:
+        yield "chain", tuple(links.order(chain_plan))
+    if 1 < len(inner) <= FEW:
+        yield from _eliminations(reduced, links)
+
+
+def _eliminations(reduced: Accumulation, links: Chain | None) -> Iterator[tuple[str, tuple[int, ...]]]:
+    edges = {(u, v): "x" for v, before in reduced.into.items() for u in before}
+    sizes = {v: max(1, links.widths[v] if links else _size(reduced, v)) for edge in edges for v in edge}
+    linear = reduced.linear
+    ends = tuple(v for v in linear.ends if reduced.into[v])
+    found = plan_elimination(Dag(tuple(linear.sources), ends, edges, sizes))
+    if len(found.order) == len(reduced.inner):
+        yield f"elimination ({found.method})", found.order
+
+
+def _size(reduced: Accumulation, vertex: int) -> int:
+    return estimate(product(reduced.linear.values[vertex].shape))
+
+
+def _permutation(order: Sequence[int], inner: Sequence[int]) -> tuple[int, ...]:
+    if sorted(order) != sorted(inner):
+        raise GraphError(
+            explain(
+                f"the order {list(order)}",
+                f"each of the vertices {list(inner)} once",
+                here(),
+                "The plan's `vertices` tell which values they are.",
+            )
+        )
+    return tuple(order)

@@ -1,0 +1,283 @@
+"""Products and sums of local Jacobians, as nodes only where a sum over a label is due.
+
+A product of two sums of terms composes each with each. Labels that are summed are contracted at once; what
+is only multiplied waits, since a later sum may multiply a smaller operand. So a diagonal costs nothing
+until a matrix is met, and a product of low rank stays factored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..autodiff.emit import Part, total
+from ..local_jacobian import (
+    ONE,
+    Coefficient,
+    Dense,
+    Factor,
+    Label,
+    Labels,
+    Map,
+    Pick,
+    Ravel,
+    Slice,
+    Term,
+    Terms,
+)
+from ..ops.arrange import as_number, reshaped, scaled
+from ..ops.contract import contract, volume
+from ..types import DType
+from ..value import Value
+from .links import determined, linked, renamed, simplified
+
+MANY = 6
+"""Terms in one sum that are left apart; more are added up under the structure they share."""
+
+
+def product(outer: Terms, inner: Terms, dtype: DType) -> Terms:
+    """The terms of `outer · inner`. `dtype` is that of numbers where no factor has one."""
+    made = []
+    for a in outer:
+        for b in inner:
+            term = linked(a, b)
+            if term is not None:
+                made.append(settled(term, dtype))
+    return added(made, dtype)
+
+
+def settled(term: Term, dtype: DType) -> Term:
+    """The term with every sum carried out that dense factors take part in."""
+    term = _without_units(term)
+    known = determined(term)
+    summed = {label for factor in term.factors for label in factor.labels} - known
+    if not summed:
+        return term
+    waiting = list(term.factors)
+    kept: list[Factor] = [factor for factor in waiting if summed.isdisjoint(factor.labels)]
+    waiting = [factor for factor in waiting if not summed.isdisjoint(factor.labels)]
+    while waiting:
+        group = _connected(waiting, summed)
+        waiting = [factor for factor in waiting if not any(factor is each for each in group)]
+        if not any(isinstance(factor, Dense) for factor in group):
+            kept += group
+            continue
+        near = dict.fromkeys(label for factor in group for label in factor.labels)
+        target = in_order((label for label in near if label not in summed), term)
+        kept.append(Dense(contracted(group, target, dtype), target))
+    found = Term(term.out, term.in_, tuple(kept), term.coefficient)
+    return simplified(found) or found
+
+
+def _without_units(term: Term) -> Term:
+    """Inner labels of size 1 are no axes."""
+    outside = {*term.out, *term.in_}
+    if all(label.size != 1 or label in outside for factor in term.factors for label in factor.labels):
+        return term
+    factors = tuple(_squeezed(f, outside) if isinstance(f, Dense) else f for f in term.factors)
+    return Term(term.out, term.in_, factors, term.coefficient)
+
+
+def _squeezed(factor: Dense, outside: set[Label]) -> Dense:
+    labels = Labels(label for label in factor.labels if label.size != 1 or label in outside)
+    return Dense(reshaped(factor.value, [label.size for label in labels]), labels)
+
+
+def _connected(factors: Sequence[Factor], through: set[Label]) -> list[Factor]:
+    """The first factor and all that summed labels connect it with."""
+    group, reached = [factors[0]], through.intersection(factors[0].labels)
+    rest = list(factors[1:])
+    while found := [factor for factor in rest if not reached.isdisjoint(factor.labels)]:
+        group += found
+        rest = [factor for factor in rest if not any(factor is each for each in found)]
+        reached |= {label for factor in found for label in factor.labels} & through
+    return group
+
+
+def in_order(labels: Iterable[Label], term: Term) -> Labels:
+    """Some labels in the order of the term's outside, others last."""
+    place = {label: n for n, label in enumerate((*term.out, *term.in_))}
+    return Labels(sorted(labels, key=lambda label: place.get(label, len(place))))
+
+
+def contracted(factors: Iterable[Factor], target: Labels, dtype: DType | None) -> Value:
+    """Some factors as one value of numbers, in the widest of their float dtypes or the one given."""
+    factors = list(factors)
+    found = [f.value.dtype for f in factors if isinstance(f, Dense) and f.value.dtype.is_float]
+    widest = max(found, key=lambda each: each.itemsize, default=dtype)
+    assert widest is not None
+    if any(each != widest for each in found):
+        factors = [_cast(factor, widest) for factor in factors]
+    return contract(factors, target, widest)
+
+
+def _cast(factor: Factor, dtype: DType) -> Factor:
+    if not isinstance(factor, Dense) or factor.value.dtype == dtype or not factor.value.dtype.is_float:
+        return factor
+    return Dense(factor.value.astype(dtype), factor.labels)
+
+
+# --------------------------------------------------------------------------------------- sums
+
+
+def added(terms: Iterable[Term], dtype: DType) -> Terms:
+    """The sum, with terms of equal structure made one."""
+    groups: dict[object, list[Term]] = {}
+    for term in terms:
+        groups.setdefault(_structure(term), []).append(term)
+    found = [each for group in groups.values() for each in _merged(group, dtype)]
+    return under_common_structure(found, dtype) if len(found) > MANY else Terms(found)
+
+
+def _structure(term: Term) -> object:
+    """What must be equal for terms to be added: ties, links, and the labels that factors cover."""
+    names = _names(term)
+    links = frozenset(_link_key(factor, names) for factor in term.factors if not isinstance(factor, Dense))
+    cover = frozenset(
+        names[label] for f in term.factors if isinstance(f, Dense) for label in f.labels if label.size != 1
+    )
+    return tuple(names[label] for label in term.in_), links, cover
+
+
+def _names(term: Term) -> dict[Label, int]:
+    """A number for each label: by its place outside, then in order of appearance in links."""
+    names: dict[Label, int] = {}
+    links = (label for f in term.factors if not isinstance(f, Dense) for label in f.labels)
+    dense = (label for f in term.factors if isinstance(f, Dense) for label in f.labels)
+    for label in (*term.out, *term.in_, *links, *dense):
+        names.setdefault(label, len(names))
+    return names
+
+
+def _link_key(factor: Factor, names: dict[Label, int]) -> object:
+    at = tuple(names[label] for label in factor.labels)
+    match factor:
+        case Slice(_, _, start, step):
+            return "slice", at, start, step
+        case Ravel(left, _):
+            return "ravel", at, len(left)
+        case Pick(index, _, _):
+            return "pick", at, index
+        case Map(push, _, left, _):
+            return "map", at, push, len(left)
+    raise AssertionError("a dense factor is no link")
+
+
+def _merged(terms: list[Term], dtype: DType) -> list[Term]:
+    """Terms of one structure as one; products of low rank stay apart while that is smaller."""
+    if len(terms) == 1:
+        return terms
+    first, names = terms[0], _names(terms[0])
+    by_name = {name: label for label, name in names.items()}
+    alike = [first]
+    for term in terms[1:]:
+        mine = _names(term)
+        alike.append(renamed(term, {label: by_name.get(name, label) for label, name in mine.items()}))
+    dense = [tuple(f for f in term.factors if isinstance(f, Dense)) for term in alike]
+    links = tuple(f for f in first.factors if not isinstance(f, Dense))
+    if all(_equal(dense[0], each) for each in dense[1:]) and _like(alike):
+        number = sum(term.coefficient.number for term in alike)
+        coefficient = Coefficient(number, first.coefficient.times, first.coefficient.over)
+        return [Term(first.out, first.in_, first.factors, coefficient)] if number else []
+    if not dense[0] or _stays_factored(dense):
+        return terms
+    shared = [f for f in dense[0] if all(any(_same(f, g) for g in each) for each in dense[1:])]
+    rests = [[f for f in each if not any(_same(f, g) for g in shared)] for each in dense]
+    return [Term(first.out, first.in_, (*links, *shared, _sum(alike, rests, dtype)), ONE)]
+
+
+def _like(terms: Sequence[Term]) -> bool:
+    """Whether coefficients differ in their number only."""
+    return len({(term.coefficient.times, term.coefficient.over) for term in terms}) == 1
+
+
+def _same(a: Dense, b: Dense) -> bool:
+    return a.value is b.value and a.labels == b.labels
+
+
+def _equal(a: Sequence[Dense], b: Sequence[Dense]) -> bool:
+    return len(a) == len(b) and all(any(_same(f, g) for g in b) for f in a)
+
+
+def _stays_factored(dense: Sequence[Sequence[Dense]]) -> bool:
+    if len(dense) > MANY or any(len(each) < 2 for each in dense):
+        return False
+    whole = volume(label for label in {label for f in dense[0] for label in f.labels})
+    return 2 * sum(volume(f.labels) for each in dense for f in each) < whole
+
+
+def _sum(terms: Sequence[Term], rests: Sequence[Sequence[Dense]], dtype: DType) -> Dense:
+    """The dense parts of some terms of one structure, added over the labels that any of them has."""
+    labels = in_order({label for rest in rests for f in rest for label in f.labels}, terms[0])
+    dtypes = [f.value.dtype for rest in rests for f in rest if f.value.dtype.is_float]
+    widest = max(dtypes, key=lambda each: each.itemsize, default=dtype)
+    parts = []
+    for term, rest in zip(terms, rests, strict=True):
+        made = contracted([_cast(f, widest) for f in rest], labels, widest)
+        parts.append((term.coefficient, as_number(made, widest)))
+    return Dense(sum_of(parts), labels)
+
+
+def _signed(value: Value, coefficient: Coefficient) -> Part:
+    if coefficient.number < 0:
+        return -1, scaled(value, Coefficient(-1.0) * coefficient)
+    return 1, scaled(value, coefficient)
+
+
+def under_common_structure(terms: Sequence[Term], dtype: DType) -> Terms:
+    """One dense term in place of many, which keeps the ties that all of them have."""
+    value, ties = written_out(terms, dtype)
+    first = terms[0]
+    out = Labels(Label(label.size) for label in first.out)
+    tied = {q: out[p] for p, q in ties}
+    in_ = Labels(tied.get(q) or Label(label.size) for q, label in enumerate(first.in_))
+    rest = [label for q, label in enumerate(in_) if q not in tied]
+    return Terms((Term(out, in_, (Dense(value, Labels((*out, *rest))),)),))
+
+
+# ------------------------------------------------------------------------------------ as values
+
+Tie = tuple[int, int]
+"""An axis of the output and an axis of the input that are equal wherever the Jacobian is not zero."""
+
+
+def ties(term: Term) -> frozenset[Tie]:
+    """The axes that a term ties."""
+    return frozenset((term.out.index(label), q) for q, label in enumerate(term.in_) if label in term.out)
+
+
+def common_ties(terms: Iterable[Term]) -> frozenset[Tie]:
+    """The axes that all of some terms tie."""
+    found = [ties(term) for term in terms]
+    return frozenset.intersection(*found) if found else frozenset()
+
+
+def written_out(
+    terms: Sequence[Term], dtype: DType, kept: Iterable[Tie] | None = None
+) -> tuple[Value, list[Tie]]:
+    """The sum as one value over (axes of the output, axes of the input that are not tied).
+
+    `kept` are the ties to keep; by default all that the terms have in common. `dtype` is that of numbers
+    where no factor has one.
+    """
+    held = sorted(common_ties(terms) if kept is None else kept)
+    dtypes = [f.value.dtype for t in terms for f in t.factors if isinstance(f, Dense)]
+    widest = max((d for d in dtypes if d.is_float), key=lambda each: each.itemsize, default=dtype)
+    return sum_of([(term.coefficient, _whole(term, held, widest)) for term in terms]), held
+
+
+def sum_of(parts: Iterable[tuple[Coefficient, Value]]) -> Value:
+    """The sum of values times coefficients."""
+    return total([_signed(value, coefficient) for coefficient, value in parts])
+
+
+def _whole(term: Term, held: Sequence[Tie], dtype: DType) -> Value:
+    """One term over its outer axes, other ties written out as an identity."""
+    in_, links = list(term.in_), []
+    for p, q in sorted(ties(term)):
+        if (p, q) not in held:
+            in_[q] = Label(in_[q].size)
+            links.append(Slice(in_[q], term.out[p]))
+    tied = {q for _, q in held}
+    target = Labels((*term.out, *(label for q, label in enumerate(in_) if q not in tied)))
+    factors = [*(_cast(f, dtype) for f in term.factors), *links]
+    return as_number(contracted(factors, target, dtype), dtype)

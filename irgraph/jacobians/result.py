@@ -1,0 +1,212 @@
+"""A Jacobian in a graph: a sum of terms whose structure is known, and what it can do without being written
+out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..autodiff.structure import Compound
+from ..dims import Shape, Size
+from ..errors import ShapeError, explain
+from ..local_jacobian import Dense, Factor, Label, Labels, Map, Pick, Slice, Term, Terms
+from ..ops.arrange import scaled
+from ..ops.constants import zeros
+from ..ops.contract import volume
+from ..origin import carrying, here
+from ..types import DType, TensorType, format_shape
+from ..value import Value
+from .links import simplified
+from .products import contracted, in_order, product, sum_of, ties, written_out
+
+if TYPE_CHECKING:
+    from .plan import JacobianPlan
+
+
+class Jacobian(Compound):
+    """The derivative of an output towards an input, of shape `output.shape + input.shape`, kept as its
+    structure.
+
+    A sum of terms; each holds arrays over some of the axes, ties between axes of the output and of the input
+    (a batch, a diagonal), and links (a slice, a gather) that need no storage. It can be multiplied,
+    transposed, compiled as an output, and written out with `todense`.
+
+    >>> import irgraph as ig
+    >>> x = ig.input("x", (3,))
+    >>> J = ig.jacobian(ig.tanh(x), x)
+    >>> J
+    <Jacobian float32[3, 3]: diagonal; 12 bytes>
+    >>> ig.evaluate(J.todense(), x=[0.0, 0.0, 0.0])
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        output: TensorType,
+        input: TensorType,
+        format: str,
+        plan: JacobianPlan | None = None,
+    ) -> None:
+        self.terms = terms
+        self.output = output
+        self.input = input
+        self.format = format
+        self.plan = plan
+        self.functions: dict[str, Any] = {}  # what its results have compiled
+
+    @property
+    def shape(self) -> Shape:
+        """The shape when written out: the output's axes, then the input's."""
+        return self.output.shape + self.input.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        return self.output.dtype
+
+    @property
+    def values(self) -> list[Value]:
+        """The arrays that it consists of."""
+        found = (
+            f.value if isinstance(f, Dense) else f.index
+            for t in self.terms
+            for f in t.factors
+            if isinstance(f, Dense | Pick)
+        )
+        return list(dict.fromkeys(found))
+
+    @property
+    def nbytes(self) -> Size:
+        """The bytes of its arrays."""
+        total: Size = 0
+        for value in self.values:
+            total = total + value.type.nbytes
+        return total
+
+    def assemble(self, arrays: Sequence[Any]) -> Any:
+        """The numeric result of these arrays; see `JacobianArray`."""
+        from .arrays import JacobianArray
+
+        result = JacobianArray(self, arrays)
+        return result.tocsr() if self.format == "sparse" else result
+
+    # ------------------------------------------------------------------------------ as values
+
+    def todense(self) -> Value:
+        """Every element, shaped `output.shape + input.shape`."""
+        with _built():
+            if not self.terms:
+                return zeros(self.shape, self.dtype)
+            return written_out(self.terms, self.dtype, kept=())[0].astype(self.dtype)
+
+    def __matmul__(self, other: Any) -> Any:
+        """The product with a value of the input's shape, or with the Jacobian of the input towards something.
+
+        Raises ShapeError for other shapes.
+        """
+        if isinstance(other, Jacobian):
+            _require(other.output.shape, self.input.shape, "the output of the right Jacobian")
+            with _built():
+                made = product(self.terms, other.terms, self.dtype)
+            return Jacobian(made, self.output, other.input, self.format)
+        if not isinstance(other, Value):
+            return NotImplemented
+        _require(other.shape, self.input.shape, "the right operand")
+        with _built():
+            parts = [
+                (term.coefficient, contracted([Dense(other, term.in_), *term.factors], term.out, self.dtype))
+                for term in self.terms
+            ]
+            return sum_of(parts) if parts else zeros(self.output.shape, self.dtype)
+
+    @property
+    def T(self) -> Jacobian:
+        """The transpose: the input's axes come first."""
+        return Jacobian(self.terms.T, self.input, self.output, self.format, self.plan)
+
+    def diagonal(self) -> Value:
+        """The elements whose position in the output and in the input are equal, in the output's shape.
+
+        Raises ShapeError unless both have one shape.
+        """
+        _require(self.input.shape, self.output.shape, "an input")
+        with _built():
+            parts = []
+            for term in self.terms:
+                found = _on_diagonal(term)
+                if found is not None:
+                    value = contracted(found.factors, found.out, self.dtype)
+                    parts.append((found.coefficient, value))
+            return sum_of(parts) if parts else zeros(self.output.shape, self.dtype)
+
+    # ------------------------------------------------------------------------------- structure
+
+    def stored(self) -> Jacobian:
+        """The same with its terms in the form that the format asks for."""
+        with _built():
+            terms = Terms(_stored(term, self.format, self.dtype) for term in self.terms)
+        return Jacobian(terms, self.output, self.input, self.format, self.plan)
+
+    def structure(self) -> str:
+        """What is known of it, in words: diagonal, blocks, gathered rows, low rank, …"""
+        return " + ".join(sorted({_kind(term) for term in self.terms})) or "zero"
+
+    def __repr__(self) -> str:
+        kind = f"{self.dtype}[{format_shape(self.shape)[1:-1]}]".replace("[]", "[]")
+        return f"<Jacobian {kind}: {self.structure()}; {self.nbytes} bytes>"
+
+
+def _built() -> carrying:
+    return carrying(here().derived("tangent"))
+
+
+def _require(found: Shape, needed: Shape, what: str) -> None:
+    if found != needed:
+        raise ShapeError(explain(f"{what} of shape {format_shape(found)}", format_shape(needed), here()))
+
+
+def _on_diagonal(term: Term) -> Term | None:
+    """The term at equal positions of output and input."""
+    at = Labels(Label(label.size) for label in term.out)
+    links = [Slice(a, b) for side in (term.out, term.in_) for a, b in zip(at, side, strict=True)]
+    return simplified(Term(at, Labels(), (*term.factors, *links), term.coefficient))
+
+
+def _stored(term: Term, format: str, dtype: DType) -> Term:
+    """A term whose dense factors are one array, unless they are to stay, or are far smaller, apart."""
+    if any(isinstance(factor, Map) for factor in term.factors):
+        value, held = written_out([term], dtype)
+        in_ = [Label(label.size) for label in term.in_]
+        for p, q in held:
+            in_[q] = term.out[p]
+        free = [label for q, label in enumerate(in_) if q not in {q for _, q in held}]
+        return Term(term.out, Labels(in_), (Dense(value, Labels((*term.out, *free))),))
+    dense = [factor for factor in term.factors if isinstance(factor, Dense)]
+    covered = in_order({label for factor in dense for label in factor.labels}, term)
+    apart = sum(volume(factor.labels) for factor in dense)
+    if format == "factored" or (format == "auto" and 4 * apart < volume(covered)) or not dense:
+        return term
+    if len(dense) == 1 and dense[0].value.dtype.is_float and term.coefficient.number == 1:
+        return term
+    links: list[Factor] = [factor for factor in term.factors if not isinstance(factor, Dense)]
+    value = scaled(contracted(dense, covered, dtype), term.coefficient)
+    return Term(term.out, term.in_, (Dense(value, covered), *links))
+
+
+def _kind(term: Term) -> str:
+    """The structure of one term in a word or two."""
+    tied = ties(term)
+    dense = [factor for factor in term.factors if isinstance(factor, Dense)]
+    links = [factor for factor in term.factors if not isinstance(factor, Dense)]
+    if links:
+        return "linked " + "/".join(sorted({type(link).__name__.lower() for link in links}))
+    outside = {*term.out, *term.in_}
+    if len(tied) == len(term.out) == len(term.in_):
+        return "identity" if not dense else "diagonal"
+    if len(dense) > 1 and not any(outside <= set(f.labels) for f in dense):
+        return "factored"
+    return "blocks" if tied else "dense"

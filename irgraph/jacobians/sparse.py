@@ -1,0 +1,153 @@
+"""A structured Jacobian as a CSR matrix: the places of its elements follow from ties and links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..dims import bind
+from ..extras import import_extra
+from ..local_jacobian import Dense, Label, Link, Map, Pick, Ravel, Slice, Term
+from ..value import Value
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Array = np.ndarray[Any, Any]
+Names = Mapping[str, int]
+
+
+def to_csr(
+    terms: Iterable[Term], arrays: Mapping[Value, Array], names: Names, shape: tuple[int, int], dtype: Any
+) -> csr_matrix:
+    """The sum of the terms; elements that several terms have are added.
+
+    `arrays` are those of the factors, `names` the sizes of the named dims. Raises MissingExtra without SciPy.
+    """
+    sparse = import_extra("scipy.sparse", "sparse", "hold sparse matrices")
+    triplets = [_Places(term, arrays, names).triplet(dtype) for term in terms]
+    index = np.int32 if max(*shape, 1) < 2**31 else np.int64
+    rows, columns, data = (
+        np.concatenate([np.zeros(0, kind), *(triplet[n] for triplet in triplets)]).astype(kind, copy=False)
+        for n, kind in enumerate((index, index, dtype))
+    )
+    return sparse.coo_matrix((data, (rows, columns)), shape).tocsr()
+
+
+class _Places:
+    """The positions of a term's elements: some labels run freely, links give the others."""
+
+    def __init__(self, term: Term, arrays: Mapping[Value, Array], names: Names) -> None:
+        self.term, self.arrays, self.names = term, arrays, names
+        self.links: list[Link] = [f for f in term.factors if not isinstance(f, Dense)]
+        self.dense = [f for f in term.factors if isinstance(f, Dense)]
+        self.kept: Array | None = None
+        free = self._free()
+        grid = np.meshgrid(*(np.arange(self._size(label)) for label in free), indexing="ij", sparse=True)
+        self.at: dict[Label, Array] = dict(zip(free, grid, strict=True))
+        self.axes = {label: n for n, label in enumerate(free)}
+        self._follow()
+        self.whole = tuple(self._size(label) for label in free)
+
+    def _size(self, label: Label) -> int:
+        return bind(label.size, self.names)
+
+    def _free(self) -> list[Label]:
+        """Labels that run on their own: the others follow from them."""
+        wholes = {link.whole for link in self.links if isinstance(link, Slice | Pick)}
+        every = dict.fromkeys(
+            label
+            for group in (*(f.labels for f in self.term.factors), self.term.out, self.term.in_)
+            for label in group
+        )
+        free: list[Label] = []
+        known: set[Label] = set()
+        for label in sorted(every, key=lambda label: label in wholes):
+            if label not in known:
+                free.append(label)
+                known.add(label)
+                while any(self._extend(link, known) for link in self.links):
+                    pass
+        return free
+
+    @staticmethod
+    def _extend(link: Link, known: set[Label]) -> bool:
+        """Whether a link makes more labels known."""
+        match link:
+            case Slice(part, whole):
+                new = {whole} if part in known else set()
+            case Pick(_, at, whole):
+                new = {whole} if known.issuperset(at) else set()
+            case Ravel(left, right):
+                new = {*right} if known.issuperset(left) else {*left} if known.issuperset(right) else set()
+            case Map():
+                raise AssertionError("a map has no places; it is written out first")
+        grown = not new <= known
+        known |= new
+        return grown
+
+    def _follow(self) -> None:
+        """Give every label its position on the grid; links between known labels say where elements are."""
+        waiting = list(self.links)
+        while waiting:
+            for link in waiting:
+                found = self._positions(link)
+                if found is not None:
+                    waiting.remove(link)
+                    break
+            else:
+                raise AssertionError("links that nothing determines")
+            for label, position in found.items():
+                if label not in self.at:
+                    self.at[label] = position
+                else:
+                    agrees = self.at[label] == position
+                    self.kept = agrees if self.kept is None else self.kept & agrees
+
+    def _positions(self, link: Link) -> dict[Label, Array] | None:
+        match link:
+            case Slice(part, whole, start, step) if part in self.at:
+                return {whole: bind(start, self.names) + step * self.at[part]}
+            case Pick(index, at, whole) if all(label in self.at for label in at):
+                return {whole: self.arrays[index][tuple(self.at[label] for label in at)]}
+            case Ravel(left, right):
+                for near, far in ((left, right), (right, left)):
+                    if all(label in self.at for label in near):
+                        flat = self._flat(near)
+                        sizes = tuple(self._size(label) for label in far)
+                        return dict(zip(far, np.unravel_index(flat, sizes), strict=True))
+        return None
+
+    def _flat(self, labels: Sequence[Label]) -> Array:
+        """Row-major positions over some labels."""
+        flat: Array = np.zeros((1,) * len(self.axes), np.int64)
+        for label in labels:
+            flat = flat * self._size(label) + self.at[label]
+        return flat
+
+    def triplet(self, dtype: Any) -> tuple[Array, Array, Array]:
+        """Rows, columns and elements."""
+        coefficient = self.term.coefficient
+        number = coefficient.number * bind(coefficient.times, self.names) / bind(coefficient.over, self.names)
+        data: Array = np.full((1,) * len(self.axes), number, dtype)
+        for factor in self.dense:
+            data = data * self._element(factor)
+        places = [self._flat(side) for side in (self.term.out, self.term.in_)]
+        found = [np.broadcast_to(each, self.whole) for each in (*places, data)]
+        if self.kept is not None:
+            kept = np.broadcast_to(self.kept, self.whole)
+            return found[0][kept], found[1][kept], found[2][kept]
+        return found[0].ravel(), found[1].ravel(), found[2].ravel()
+
+    def _element(self, factor: Dense) -> Array:
+        """A factor's elements on the grid."""
+        array = self.arrays[factor.value]
+        if all(label in self.axes for label in factor.labels):
+            order = np.argsort([self.axes[label] for label in factor.labels], kind="stable")
+            shape = [1] * len(self.axes)
+            for label in factor.labels:
+                shape[self.axes[label]] = self._size(label)
+            return array.transpose(order).reshape(shape)
+        return np.asarray(array[tuple(self.at[label] for label in factor.labels)])
