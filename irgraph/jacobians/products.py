@@ -63,9 +63,22 @@ def settled(term: Term, dtype: DType) -> Term:
             continue
         near = dict.fromkeys(label for factor in group for label in factor.labels)
         target = in_order((label for label in near if label not in summed), term)
+        early = _absorbed(kept, group, target)
+        group += early
+        kept = [factor for factor in kept if not any(factor is each for each in early)]
         kept.append(Dense(contracted(group, target, dtype), target))
     found = Term(term.out, term.in_, tuple(kept), term.coefficient)
     return simplified(found) or found
+
+
+def _absorbed(waiting: Sequence[Factor], group: Sequence[Factor], target: Labels) -> list[Factor]:
+    """Factors that wait, but scale an operand that is small beside the product: they scale that one now."""
+    small = [f for f in group if isinstance(f, Dense) and 2 * volume(f.labels) <= volume(target)]
+    return [
+        factor
+        for factor in waiting
+        if isinstance(factor, Dense) and any(set(factor.labels) <= set(f.labels) for f in small)
+    ]
 
 
 def _without_units(term: Term) -> Term:
@@ -95,7 +108,9 @@ def _connected(factors: Sequence[Factor], through: set[Label]) -> list[Factor]:
 
 def in_order(labels: Iterable[Label], term: Term) -> Labels:
     """Some labels in the order of the term's outside, others last."""
-    place = {label: n for n, label in enumerate((*term.out, *term.in_))}
+    place: dict[Label, int] = {}
+    for label in (*term.out, *term.in_):
+        place.setdefault(label, len(place))
     return Labels(sorted(labels, key=lambda label: place.get(label, len(place))))
 
 

@@ -15,7 +15,7 @@ Its law, in the tests: densify everything and compare with numpy.einsum.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..dims import estimate, product
 from ..local_jacobian import Dense, Factor, Label, Labels, Link, Map, Pick, Ravel, Slice
@@ -27,6 +27,10 @@ from .comparison import equal
 from .constants import Full, arange
 from .indexing import Gather, ScatterAdd
 from .matmul import Matmul
+
+
+WIDE = 16
+"""Columns that make one product for each position of a batch as good as one for the whole batch."""
 
 
 def contract(factors: Iterable[Factor], target: Labels, dtype: DType) -> Value:
@@ -255,12 +259,31 @@ class _Network:
             a, b, only_a, only_b = b, a, only_b, only_a  # the result comes out in the target's order
         batch = sorted((label for label in both if label not in gone), key=last)
         rows, columns = sorted(only_a, key=last), sorted(only_b, key=last)
+        if not batch and columns:
+            lead, tail = _around(rows, columns, last)
+            if lead and volume(tail) >= WIDE:
+                return self._join_inside(a, b, gone, lead, columns, tail)
         left_groups = [[r] for r in (rows if not batch and len(rows) > 1 else batch)]
         if batch or len(rows) <= 1:
             left_groups.append(rows)
         left = grouped(as_number(a.value, self.dtype), a.labels, [*left_groups, gone])
         right = grouped(as_number(b.value, self.dtype), b.labels, [*[[lb] for lb in batch], gone, columns])
         labels = Labels((*batch, *rows, *columns))
+        return Dense(reshaped(Matmul()(left, right), [label.size for label in labels]), labels)
+
+    def _join_inside(
+        self,
+        a: Dense,
+        b: Dense,
+        gone: list[Label],
+        lead: Sequence[Label],
+        columns: Sequence[Label],
+        tail: Sequence[Label],
+    ) -> Dense:
+        """b from the left for each position of `lead`, so that the result lies in the target's order."""
+        left = grouped(as_number(b.value, self.dtype), b.labels, [columns, gone])
+        right = grouped(as_number(a.value, self.dtype), a.labels, [*[[lb] for lb in lead], gone, tail])
+        labels = Labels((*lead, *columns, *tail))
         return Dense(reshaped(Matmul()(left, right), [label.size for label in labels]), labels)
 
     def _multiply(
@@ -279,6 +302,16 @@ class _Network:
         if x.dtype == bool_ and y.dtype == bool_:
             x = as_number(x, self.dtype)
         return Dense(repeated(times(x, y), tuple(label.size for label in labels)), labels)
+
+
+def _around(
+    rows: Sequence[Label], columns: Sequence[Label], place: Callable[[Label], int]
+) -> tuple[list[Label], list[Label]]:
+    """The rows that the target has before all columns, and those it has after; none where some are between."""
+    first, last = min(map(place, columns)), max(map(place, columns))
+    lead = [label for label in rows if place(label) < first]
+    tail = [label for label in rows if place(label) > last]
+    return (lead, tail) if len(lead) + len(tail) == len(rows) else ([], [])
 
 
 def _eye(size: object, dtype: DType) -> Value:
