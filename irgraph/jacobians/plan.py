@@ -28,6 +28,9 @@ from .linearize import linearize
 FEW = 64
 """Vertices up to which orders of single vertices are searched, beside those of the chain."""
 
+TRIES = 5_000
+"""Products that this search may try: a few milliseconds, since its sizes know nothing of structure."""
+
 Blocks = dict[Pair, Terms]
 Finish = Callable[[Blocks], list[Any]]
 
@@ -114,7 +117,7 @@ def _orders(
         return
     if links is not None and chain_plan is not None:
         yield "chain", tuple(links.order(chain_plan))
-    if 1 < len(inner) <= FEW:
+    if 1 < len(inner) <= FEW and (links is None or any(links.inside)):
         yield from _eliminations(reduced, links)
 
 
@@ -123,7 +126,7 @@ def _eliminations(reduced: Accumulation, links: Chain | None) -> Iterator[tuple[
     sizes = {v: max(1, links.widths[v] if links else _size(reduced, v)) for edge in edges for v in edge}
     linear = reduced.linear
     ends = tuple(v for v in linear.ends if reduced.into[v])
-    found = plan_elimination(Dag(tuple(linear.sources), ends, edges, sizes))
+    found = plan_elimination(Dag(tuple(linear.sources), ends, edges, sizes), effort=TRIES)
     if len(found.order) == len(reduced.inner):
         yield f"elimination ({found.method})", found.order
 
