@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from irgraph.autodiff.elimination import KINDS, Counting, Dag, plan_elimination
+from irgraph.autodiff.elimination import Counting, Dag, plan_elimination
+from irgraph.autodiff.elimination_bound import separator
+from irgraph.autodiff.elimination_graph import KINDS, bits
 from irgraph.cli import app
 
 COUNTINGS: tuple[Counting, ...] = ("all", "structural", "nontrivial")
@@ -80,9 +82,40 @@ def test_no_order_is_cheaper_than_the_exact_one(dag: Dag, counting: Counting) ->
 @given(dags(inner=18), st.integers(0, 3))
 def test_a_heuristic_order_is_no_worse_than_a_plain_mode(dag: Dag, seed: int) -> None:
     plan = plan_elimination(dag, effort=4_000, seed=seed, exact=0)
-    assert plan.exact == (not plan.order)
+    if plan.exact:
+        assert plan.cost == plan_elimination(dag, exact=18).cost
     assert plan.cost == count(dag, plan.order, "all") <= min(plan.forward, plan.reverse)
     assert plan == plan_elimination(dag, effort=4_000, seed=seed, exact=0)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(dags(inner=6))
+def test_the_bound_is_the_lightest_separator(dag: Dag) -> None:
+    """Against all sets of vertices that meet every path from the inputs."""
+    end = max(dag.outputs)
+    rows = [0] * (end + 1)
+    for u, v in dag.edges:
+        rows[v] |= 1 << u
+    sizes = [dag.sizes[v] for v in range(end + 1)]
+    for v in filter(rows.__getitem__, range(end + 1)):
+        lightest = min(
+            sum(sizes[u] for u in bits(cut)) for cut in range(1 << v) if not _reaches(rows, v, cut)
+        )
+        assert separator(rows, sizes, v, 1000) == lightest
+        assert separator(rows, sizes, v, lightest - 1) == lightest - 1
+
+
+def _reaches(rows: list[int], v: int, cut: int) -> bool:
+    """Whether a path from a vertex without a row to v avoids a set."""
+    seen, stack = {v}, [v]
+    while stack:
+        for u in bits(rows[stack.pop()]):
+            if u not in seen and not cut >> u & 1:
+                if not rows[u]:
+                    return True
+                seen.add(u)
+                stack.append(u)
+    return False
 
 
 def test_more_effort_is_no_worse() -> None:
