@@ -24,6 +24,7 @@ GROUPS = {
     "random": "10,000 random graphs against NumPy in float64",
     "conv": "convolutions and steps of convolutional networks against torch, on NumPy and in ONNX Runtime",
     "flops": "predicted flops against XLA's count",
+    "elimination": "multiplications of elimination orders against published ones",
 }
 MODULES = {"compile": "compile_time", "install": "install_size", "random": "random_graphs"}
 
