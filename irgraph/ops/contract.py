@@ -28,7 +28,6 @@ from .constants import Full, arange
 from .indexing import Gather, ScatterAdd
 from .matmul import Matmul
 
-
 WIDE = 16
 """Columns that make one product for each position of a batch as good as one for the whole batch."""
 
@@ -307,7 +306,7 @@ class _Network:
 def _around(
     rows: Sequence[Label], columns: Sequence[Label], place: Callable[[Label], int]
 ) -> tuple[list[Label], list[Label]]:
-    """The rows that the target has before all columns, and those it has after; none where some are between."""
+    """The rows before all columns in the target, and those after; none where some are between."""
     first, last = min(map(place, columns)), max(map(place, columns))
     lead = [label for label in rows if place(label) < first]
     tail = [label for label in rows if place(label) > last]
