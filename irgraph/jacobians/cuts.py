@@ -15,7 +15,7 @@ from ..autodiff.chain_order import Accumulate, ChainPlan, Factor, Multiply, Pull
 from ..dims import estimate
 from ..local_jacobian import Dense, Map, Terms
 from .accumulate import Accumulation
-from .products import ties
+from .sums import ties
 
 MANY = 64
 """Cuts in a chain at most; the narrowest are taken."""

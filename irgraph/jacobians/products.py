@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..autodiff.emit import Part, total
+from ..autodiff.emit import total
 from ..local_jacobian import (
     ONE,
     Coefficient,
@@ -24,11 +24,11 @@ from ..local_jacobian import (
     Term,
     Terms,
 )
-from ..ops.arrange import as_number, reshaped, scaled
-from ..ops.contract import contract, volume
+from ..ops.arrange import reshaped
+from ..ops.contract import volume
 from ..types import DType
-from ..value import Value
 from .links import determined, linked, renamed, simplified
+from .sums import cast, coarsened, contracted, in_order, weighted
 
 MANY = 6
 """Terms in one sum that are left apart; more are added up under the structure they share."""
@@ -106,31 +106,6 @@ def _connected(factors: Sequence[Factor], through: set[Label]) -> list[Factor]:
     return group
 
 
-def in_order(labels: Iterable[Label], term: Term) -> Labels:
-    """Some labels in the order of the term's outside, others last."""
-    place: dict[Label, int] = {}
-    for label in (*term.out, *term.in_):
-        place.setdefault(label, len(place))
-    return Labels(sorted(labels, key=lambda label: place.get(label, len(place))))
-
-
-def contracted(factors: Iterable[Factor], target: Labels, dtype: DType | None) -> Value:
-    """Some factors as one value of numbers, in the widest of their float dtypes or the one given."""
-    factors = list(factors)
-    found = [f.value.dtype for f in factors if isinstance(f, Dense) and f.value.dtype.is_float]
-    widest = max(found, key=lambda each: each.itemsize, default=dtype)
-    assert widest is not None
-    if any(each != widest for each in found):
-        factors = [_cast(factor, widest) for factor in factors]
-    return contract(factors, target, widest)
-
-
-def _cast(factor: Factor, dtype: DType) -> Factor:
-    if not isinstance(factor, Dense) or factor.value.dtype == dtype or not factor.value.dtype.is_float:
-        return factor
-    return Dense(factor.value.astype(dtype), factor.labels)
-
-
 # --------------------------------------------------------------------------------------- sums
 
 
@@ -140,7 +115,7 @@ def added(terms: Iterable[Term], dtype: DType) -> Terms:
     for term in terms:
         groups.setdefault(_structure(term), []).append(term)
     found = [each for group in groups.values() for each in _merged(group, dtype)]
-    return under_common_structure(found, dtype) if len(found) > MANY else Terms(found)
+    return Terms(found if len(found) <= MANY else coarsened(found, dtype))
 
 
 def _structure(term: Term) -> object:
@@ -164,7 +139,7 @@ def _names(term: Term) -> dict[Label, int]:
 
 
 def _link_key(factor: Factor, names: dict[Label, int]) -> object:
-    at = tuple(names[label] for label in factor.labels)
+    at = tuple((names[label], label.size) for label in factor.labels)
     match factor:
         case Slice(_, _, start, step):
             return "slice", at, start, step
@@ -225,74 +200,8 @@ def _sum(terms: Sequence[Term], rests: Sequence[Sequence[Dense]], dtype: DType) 
     labels = in_order({label for rest in rests for f in rest for label in f.labels}, terms[0])
     dtypes = [f.value.dtype for rest in rests for f in rest if f.value.dtype.is_float]
     widest = max(dtypes, key=lambda each: each.itemsize, default=dtype)
-    parts = []
-    for term, rest in zip(terms, rests, strict=True):
-        made = contracted([_cast(f, widest) for f in rest], labels, widest)
-        parts.append((term.coefficient, as_number(made, widest)))
-    return Dense(sum_of(parts), labels)
-
-
-def _signed(value: Value, coefficient: Coefficient) -> Part:
-    if coefficient.number < 0:
-        return -1, scaled(value, Coefficient(-1.0) * coefficient)
-    return 1, scaled(value, coefficient)
-
-
-def under_common_structure(terms: Sequence[Term], dtype: DType) -> Terms:
-    """One dense term in place of many, which keeps the ties that all of them have."""
-    value, ties = written_out(terms, dtype)
-    first = terms[0]
-    out = Labels(Label(label.size) for label in first.out)
-    tied = {q: out[p] for p, q in ties}
-    in_ = Labels(tied.get(q) or Label(label.size) for q, label in enumerate(first.in_))
-    rest = [label for q, label in enumerate(in_) if q not in tied]
-    return Terms((Term(out, in_, (Dense(value, Labels((*out, *rest))),)),))
-
-
-# ------------------------------------------------------------------------------------ as values
-
-Tie = tuple[int, int]
-"""An axis of the output and an axis of the input that are equal wherever the Jacobian is not zero."""
-
-
-def ties(term: Term) -> frozenset[Tie]:
-    """The axes that a term ties."""
-    return frozenset((term.out.index(label), q) for q, label in enumerate(term.in_) if label in term.out)
-
-
-def common_ties(terms: Iterable[Term]) -> frozenset[Tie]:
-    """The axes that all of some terms tie."""
-    found = [ties(term) for term in terms]
-    return frozenset.intersection(*found) if found else frozenset()
-
-
-def written_out(
-    terms: Sequence[Term], dtype: DType, kept: Iterable[Tie] | None = None
-) -> tuple[Value, list[Tie]]:
-    """The sum as one value over (axes of the output, axes of the input that are not tied).
-
-    `kept` are the ties to keep; by default all that the terms have in common. `dtype` is that of numbers
-    where no factor has one.
-    """
-    held = sorted(common_ties(terms) if kept is None else kept)
-    dtypes = [f.value.dtype for t in terms for f in t.factors if isinstance(f, Dense)]
-    widest = max((d for d in dtypes if d.is_float), key=lambda each: each.itemsize, default=dtype)
-    return sum_of([(term.coefficient, _whole(term, held, widest)) for term in terms]), held
-
-
-def sum_of(parts: Iterable[tuple[Coefficient, Value]]) -> Value:
-    """The sum of values times coefficients."""
-    return total([_signed(value, coefficient) for coefficient, value in parts])
-
-
-def _whole(term: Term, held: Sequence[Tie], dtype: DType) -> Value:
-    """One term over its outer axes, other ties written out as an identity."""
-    in_, links = list(term.in_), []
-    for p, q in sorted(ties(term)):
-        if (p, q) not in held:
-            in_[q] = Label(in_[q].size)
-            links.append(Slice(in_[q], term.out[p]))
-    tied = {q for _, q in held}
-    target = Labels((*term.out, *(label for q, label in enumerate(in_) if q not in tied)))
-    factors = [*(_cast(f, dtype) for f in term.factors), *links]
-    return as_number(contracted(factors, target, dtype), dtype)
+    parts = [
+        weighted([cast(f, widest) for f in rest], labels, term.coefficient, widest)
+        for term, rest in zip(terms, rests, strict=True)
+    ]
+    return Dense(total(parts), labels)

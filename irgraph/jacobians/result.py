@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..autodiff.emit import total
 from ..autodiff.structure import Compound
 from ..dims import Shape, Size
 from ..errors import ShapeError, explain
@@ -18,7 +19,8 @@ from ..origin import carrying, here
 from ..types import DType, TensorType, format_shape
 from ..value import Value
 from .links import simplified
-from .products import contracted, in_order, product, sum_of, ties, written_out
+from .products import product
+from .sums import contracted, in_order, tidied, ties, weighted, written_out
 
 if TYPE_CHECKING:
     from .plan import JacobianPlan
@@ -118,10 +120,10 @@ class Jacobian(Compound):
         _require(other.shape, self.input.shape, "the right operand")
         with _built():
             parts = [
-                (term.coefficient, contracted([Dense(other, term.in_), *term.factors], term.out, self.dtype))
-                for term in self.terms
+                weighted([Dense(other, t.in_), *t.factors], t.out, t.coefficient, self.dtype)
+                for t in self.terms
             ]
-            return sum_of(parts) if parts else zeros(self.output.shape, self.dtype)
+            return total(parts) if parts else zeros(self.output.shape, self.dtype)
 
     @property
     def T(self) -> Jacobian:
@@ -139,16 +141,16 @@ class Jacobian(Compound):
             for term in self.terms:
                 found = _on_diagonal(term)
                 if found is not None:
-                    value = contracted(found.factors, found.out, self.dtype)
-                    parts.append((found.coefficient, value))
-            return sum_of(parts) if parts else zeros(self.output.shape, self.dtype)
+                    parts.append(weighted(found.factors, found.out, found.coefficient, self.dtype))
+            return total(parts) if parts else zeros(self.output.shape, self.dtype)
 
     # ------------------------------------------------------------------------------- structure
 
     def stored(self) -> Jacobian:
         """The same with its terms in the form that the format asks for."""
         with _built():
-            terms = Terms(_stored(term, self.format, self.dtype) for term in self.terms)
+            terms = self.terms if self.format == "factored" else tidied(self.terms, self.dtype)
+            terms = Terms(_stored(term, self.format, self.dtype) for term in terms)
         return Jacobian(terms, self.output, self.input, self.format, self.plan)
 
     def structure(self) -> str:

@@ -27,7 +27,12 @@ def to_csr(
     `arrays` are those of the factors, `names` the sizes of the named dims. Raises MissingExtra without SciPy.
     """
     sparse = import_extra("scipy.sparse", "sparse", "hold sparse matrices")
-    triplets = [_Places(term, arrays, names).triplet(dtype) for term in terms]
+    places = [_Places(term, arrays, names) for term in terms]
+    triplets = [each.triplet(dtype) for each in places]
+    if len(places) == 1 and places[0].by_rows:
+        _, columns, data = triplets[0]
+        bounds = np.arange(shape[0] + 1, dtype=columns.dtype) * (len(data) // shape[0])
+        return sparse.csr_matrix((data, columns, bounds), shape)
     index = np.int32 if max(*shape, 1) < 2**31 else np.int64
     rows, columns, data = (
         np.concatenate([np.zeros(0, kind), *(triplet[n] for triplet in triplets)]).astype(kind, copy=False)
@@ -59,7 +64,7 @@ class _Places:
         wholes = {link.whole for link in self.links if isinstance(link, Slice | Pick)}
         every = dict.fromkeys(
             label
-            for group in (*(f.labels for f in self.term.factors), self.term.out, self.term.in_)
+            for group in (self.term.out, *(f.labels for f in self.term.factors), self.term.in_)
             for label in group
         )
         free: list[Label] = []
@@ -119,6 +124,14 @@ class _Places:
                         sizes = tuple(self._size(label) for label in far)
                         return dict(zip(far, np.unravel_index(flat, sizes), strict=True))
         return None
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the elements come row by row, as many in each."""
+        free = list(self.axes)
+        return (
+            tuple(free[: len(self.term.out)]) == self.term.out and self.kept is None and 0 not in self.whole
+        )
 
     def _flat(self, labels: Sequence[Label]) -> Array:
         """Row-major positions over some labels."""

@@ -1,0 +1,205 @@
+"""Sums of terms as values: what every term shares (ties, gathers) stays structure, the rest is written out.
+
+A gather by the same index in every term is kept: the Jacobian of a bundle stays blocks and their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from ..autodiff.emit import Part, total
+from ..local_jacobian import ONE, Coefficient, Dense, Factor, Label, Labels, Pick, Slice, Term
+from ..ops.arrange import as_number, scaled
+from ..ops.contract import contract, volume
+from ..types import DType
+from ..value import Value
+
+MINUS = Coefficient(-1.0)
+
+Tie = tuple[int, int]
+"""An axis of the output and an axis of the input that are equal wherever the Jacobian is not zero."""
+
+
+def ties(term: Term) -> frozenset[Tie]:
+    """The axes that a term ties."""
+    return frozenset((term.out.index(label), q) for q, label in enumerate(term.in_) if label in term.out)
+
+
+def common_ties(terms: Iterable[Term]) -> frozenset[Tie]:
+    """The axes that all of some terms tie."""
+    found = [ties(term) for term in terms]
+    return frozenset.intersection(*found) if found else frozenset()
+
+
+def in_order(labels: Iterable[Label], term: Term) -> Labels:
+    """Some labels in the order of the term's outside, others last."""
+    place: dict[Label, int] = {}
+    for label in (*term.out, *term.in_):
+        place.setdefault(label, len(place))
+    return Labels(sorted(labels, key=lambda label: place.get(label, len(place))))
+
+
+def contracted(factors: Iterable[Factor], target: Labels, dtype: DType | None) -> Value:
+    """Some factors as one value of numbers, in the widest of their float dtypes or the one given."""
+    factors = list(factors)
+    found = [f.value.dtype for f in factors if isinstance(f, Dense) and f.value.dtype.is_float]
+    widest = max(found, key=lambda each: each.itemsize, default=dtype)
+    assert widest is not None
+    if any(each != widest for each in found):
+        factors = [cast(factor, widest) for factor in factors]
+    return contract(factors, target, widest)
+
+
+def cast(factor: Factor, dtype: DType) -> Factor:
+    if not isinstance(factor, Dense) or factor.value.dtype == dtype or not factor.value.dtype.is_float:
+        return factor
+    return Dense(factor.value.astype(dtype), factor.labels)
+
+
+def written_out(
+    terms: Sequence[Term], dtype: DType, kept: Iterable[Tie] | None = None
+) -> tuple[Value, list[Tie]]:
+    """The sum as one value over (axes of the output, axes of the input that are not tied).
+
+    `kept` are the ties to keep; by default all that the terms have in common. `dtype` is that of numbers
+    where no factor has one.
+    """
+    held = sorted(common_ties(terms) if kept is None else kept)
+    return _summed([_untied(term, held) for term in terms], held, (), dtype), held
+
+
+def weighted(factors: Sequence[Factor], target: Labels, coefficient: Coefficient, dtype: DType) -> Part:
+    """A product times a coefficient, which goes to the smallest factor; a mere sign is left to the sum."""
+    sign, size = (-1, MINUS * coefficient) if coefficient.number < 0 else (1, coefficient)
+    dense = [f for f in factors if isinstance(f, Dense) and f.value.dtype.is_float]
+    least = min(dense, key=lambda f: volume(f.labels), default=None)
+    if least is None or size == ONE or 2 * volume(least.labels) > volume(target):
+        return sign, scaled(as_number(contracted(factors, target, dtype), dtype), size)
+    small = Dense(scaled(least.value, coefficient), least.labels)
+    factors = [small if factor is least else factor for factor in factors]
+    return 1, as_number(contracted(factors, target, dtype), dtype)
+
+
+def _summed(terms: Sequence[Term], held: Sequence[Tie], picked: Collection[int], dtype: DType) -> Value:
+    """The sum over the output's axes and those input axes that are neither tied nor picked."""
+    dtypes = [f.value.dtype for t in terms for f in t.factors if isinstance(f, Dense)]
+    widest = max((d for d in dtypes if d.is_float), key=lambda each: each.itemsize, default=dtype)
+    tied = {q for _, q in held}
+    parts = []
+    for term in terms:
+        rank = len(term.out)
+        target = Labels(
+            label
+            for n, label in enumerate((*term.out, *term.in_))
+            if n not in picked and (n < rank or n - rank not in tied)
+        )
+        parts.append(weighted([cast(f, widest) for f in term.factors], target, term.coefficient, widest))
+    return total(parts)
+
+
+def _untied(term: Term, held: Iterable[Tie]) -> Term:
+    """The term with all ties but some written as links."""
+    in_, links = list(term.in_), []
+    for p, q in sorted(ties(term)):
+        if (p, q) not in held:
+            in_[q] = Label(in_[q].size)
+            links.append(Slice(in_[q], term.out[p]))
+    return Term(term.out, Labels(in_), (*term.factors, *links), term.coefficient)
+
+
+# -------------------------------------------------------------------------------- fewer terms
+
+Gather = tuple[Value, tuple[int, ...], int]
+"""An index, the outside axes it is read at, and the outside axis it gives."""
+
+
+def coarsened(terms: Sequence[Term], dtype: DType) -> list[Term]:
+    """Fewer terms: those that share ties and gathers as one, written out over their other axes."""
+    groups: dict[object, list[Term]] = {}
+    for term in terms:
+        groups.setdefault((ties(term), frozenset(_gathers(term))), []).append(term)
+    found = [_as_one(group, dtype) if len(group) > 1 and _pays(group) else None for group in groups.values()]
+    kept = [t for group, one in zip(groups.values(), found, strict=True) for t in ([one] if one else group)]
+    return kept if len(kept) <= ABOUNDING else [_as_one(kept, dtype)]
+
+
+ABOUNDING = 24
+"""Terms that are written out as one, whatever it takes."""
+
+GROWTH = 8
+"""How many times the elements of its terms the sum of them may have."""
+
+
+def tidied(terms: Sequence[Term], dtype: DType) -> list[Term]:
+    """`coarsened` where the sum has about as many elements as its terms."""
+    groups: dict[object, list[Term]] = {}
+    for term in terms:
+        groups.setdefault((ties(term), frozenset(_gathers(term))), []).append(term)
+    found: list[Term] = []
+    for group in groups.values():
+        found += [_as_one(group, dtype)] if len(group) > 1 and _pays(group, 1.5) else group
+    return found
+
+
+def _pays(terms: Sequence[Term], growth: float = GROWTH) -> bool:
+    """Whether the sum of some terms has not many more elements than they have."""
+    gone = {q for _, q in ties(terms[0])}, set(_gathers(terms[0]).values())
+    first = terms[0]
+    outside = [
+        label
+        for n, label in enumerate((*first.out, *first.in_))
+        if n - len(first.out) not in gone[0] and n not in gone[1]
+    ]
+    return volume(outside) <= growth * sum(map(elements, terms))
+
+
+def elements(term: Term) -> int:
+    """How many elements a term has, its factors multiplied."""
+    return volume({label for f in term.factors if isinstance(f, Dense) for label in f.labels})
+
+
+def _gathers(term: Term) -> dict[Gather, int]:
+    """The gathers between axes outside whose result nothing else reads, and the axes they give."""
+    numbers = {label: n for n, label in reversed(list(enumerate((*term.out, *term.in_))))}
+    found: dict[Gather, int] = {}
+    for factor in term.factors:
+        if isinstance(factor, Pick) and all(label in numbers for label in (*factor.at, factor.whole)):
+            others = [f for f in term.factors if f is not factor and factor.whole in f.labels]
+            tied = factor.whole in term.out and factor.whole in term.in_
+            if not others and not tied:
+                at = tuple(numbers[label] for label in factor.at)
+                found[factor.index, at, numbers[factor.whole]] = numbers[factor.whole]
+    return found
+
+
+def _as_one(terms: Sequence[Term], dtype: DType) -> Term:
+    """One term in place of many, with the ties and gathers that all of them have."""
+    held = sorted(common_ties(terms))
+    shared = set.intersection(*(set(_gathers(term)) for term in terms))
+    bare = [_untied(_without_gathers(term, shared), held) for term in terms]
+    picked = {whole for _, _, whole in shared}
+    value = _summed(bare, held, picked, dtype)
+    out = Labels(Label(label.size) for label in terms[0].out)
+    tied = {q: out[p] for p, q in held}
+    in_ = Labels(tied.get(q) or Label(label.size) for q, label in enumerate(terms[0].in_))
+    outside = (*out, *in_)
+    kept = [
+        label
+        for n, label in enumerate(outside)
+        if n not in picked and (n < len(out) or n - len(out) not in tied)
+    ]
+    links = [Pick(index, Labels(outside[n] for n in at), outside[whole]) for index, at, whole in shared]
+    return Term(out, in_, (Dense(value, Labels(kept)), *links))
+
+
+def _without_gathers(term: Term, shared: Collection[Gather]) -> Term:
+    numbers = {label: n for n, label in reversed(list(enumerate((*term.out, *term.in_))))}
+
+    def is_shared(factor: Factor) -> bool:
+        if not isinstance(factor, Pick) or not all(label in numbers for label in factor.labels):
+            return False
+        at = tuple(numbers[label] for label in factor.at)
+        return (factor.index, at, numbers[factor.whole]) in shared
+
+    factors = tuple(factor for factor in term.factors if not is_shared(factor))
+    return Term(term.out, term.in_, factors, term.coefficient)
