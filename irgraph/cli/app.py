@@ -121,7 +121,7 @@ def plan_chain(
 def plan_dag(
     file: ReadableFile,
     counting: Annotated[Counting, typer.Option(help="Which multiplications count.")] = "all",
-    effort: Annotated[int, typer.Option(min=0, help="Products that a search may try.")] = EFFORT,
+    effort: Annotated[int, typer.Option(min=0, help="Changes of the graph that a search may make.")] = EFFORT,
     seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
 ) -> None:
     """Print a good order of eliminating the vertices of a DAG as JSON."""
