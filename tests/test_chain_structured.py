@@ -11,20 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irgraph.autodiff.chain_forms import (
-    Blocks,
-    Expand,
-    Factored,
-    Form,
-    FormPlan,
-    Link,
-    dense,
-    diagonal,
-    identity,
-    plan_forms,
-    products,
-)
+from irgraph.autodiff.chain_forms import Blocks, Factored, Form, dense, diagonal, identity, products
 from irgraph.autodiff.chain_order import Accumulate, Multiply, Pull, Push, plan_chain
+from irgraph.autodiff.chain_structured import Expand, FormPlan, Link, plan_forms
 
 
 def pattern(form: Form) -> np.ndarray:
