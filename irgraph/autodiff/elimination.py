@@ -89,9 +89,8 @@ def plan_elimination(
     methods: list[str] = []
     is_exact = True
     for part in parts:
-        graph = part.graph(counting)
         share = effort * len(part.inner) // inner
-        found, method, proven = _plan_part(graph, share, random.Random(seed), exact)
+        found, method, proven = _plan_part(part, counting, share, random.Random(seed), exact)
         order += [part.names[v] for v in found]
         is_exact &= proven
         if method not in methods:
@@ -109,13 +108,20 @@ def plan_elimination(
     )
 
 
-def _plan_part(graph: Graph, effort: int, rng: random.Random, exact: int) -> tuple[list[int], str, bool]:
+def _plan_part(
+    part: _Part, counting: Counting, effort: int, rng: random.Random, exact: int
+) -> tuple[list[int], str, bool]:
     """An order, how it was found, and whether none is cheaper."""
+    graph, bounded = part.graph(counting), counting == "all"
+    candidates = list(heuristics(graph))
+    if not bounded and len(part.inner) > exact:  # what counts later on is not what counts now
+        effort //= 2
+        order, method, _ = _plan_part(part, "all", effort, rng, 0)
+        candidates.append((f"{method} of all products", order))
     ranked = sorted(  # of equal ones the first stays first: a plain mode
-        ((graph.cost(order), order, name) for name, order in heuristics(graph)), key=lambda each: each[0]
+        ((graph.cost(order), order, name) for name, order in candidates), key=lambda each: each[0]
     )
     cost, order, method = ranked[0]
-    bounded = type(graph) is Graph
     if bounded and is_least(graph, order):
         return order, method, True
     if len(order) <= exact:
