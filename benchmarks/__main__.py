@@ -23,6 +23,7 @@ GROUPS = {
     "derivatives": "first and second derivatives of every op against JAX's",
     "random": "10,000 random graphs against NumPy in float64",
     "conv": "convolutions and steps of convolutional networks against torch, on NumPy and in ONNX Runtime",
+    "jacobian": "Jacobians and Hessians against JAX and torch; planning; memory",
     "flops": "predicted flops against XLA's count",
     "elimination": "multiplications of elimination orders against published ones",
 }
@@ -42,13 +43,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=cores, help=f"threads of every pool (default {cores})")
     parser.add_argument("--peers", nargs="+", default=[], choices=PEERS, help="only these peers (and NumPy)")
     parser.add_argument("--problems", nargs="+", default=[], choices=PROBLEMS, help="only these networks")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="only Jacobians titled so")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.groups if name not in GROUPS]
     if unknown:
         parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(GROUPS)}")
     options = Options(
-        chosen.threads, chosen.rounds, tuple(chosen.peers), tuple(chosen.problems), chosen.results.resolve()
+        chosen.threads,
+        chosen.rounds,
+        tuple(chosen.peers),
+        tuple(chosen.problems),
+        chosen.results.resolve(),
+        tuple(chosen.only),
     )
     for name in chosen.groups or GROUPS:
         group = importlib.import_module(f"benchmarks.{MODULES.get(name, name)}")

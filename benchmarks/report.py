@@ -38,6 +38,11 @@ class Options:
     peers: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     results: Path = RESULTS
+    only: tuple[str, ...] = ()
+
+    def chosen(self, title: str) -> bool:
+        """Whether a case's title has one of the words of `only` in it; all do where none is given."""
+        return not self.only or any(word.casefold() in title.casefold() for word in self.only)
 
     def wants(self, peer: str) -> bool:
         """Whether a peer was asked for; all are where none is named."""

@@ -63,8 +63,7 @@ def read_hand(name: str = HAND, folder: Path = FOLDER) -> Hand:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Cameras (n, 11), points (m, 3), weights (p,), features (p, 2), and who sees what: two times (p,)
-    integers.
+    """Cameras (n, 11), points (m, 3), weights (p,), features (p, 2), and who sees what, as (p,) integers.
 
     A camera is a rotation (axis times angle), its centre, a focal length, a principal point, two
     coefficients of radial distortion.
