@@ -223,6 +223,20 @@ CASES: tuple[Case, ...] = (
         ("float64",),
         without=dict.fromkeys(("JAX hessian", "torch hessian"), "its 3,000 directions need 36 GB"),
     ),
-    Case("ADBench hand tracking, N = 100", "jacobian", hand, ("float64",), seconds=0.020),
-    Case("ADBench bundle adjustment, n49 m7776 p31843", "bundle", bundle, ("float64",), seconds=0.150),
+    Case(
+        "ADBench hand tracking, N = 100",
+        "jacobian",
+        hand,
+        ("float64",),
+        seconds=0.020,
+        note="GradBench published: C++ by hand 0.6 ms, PyTorch 3,043 ms",
+    ),
+    Case(
+        "ADBench bundle adjustment, n49 m7776 p31843",
+        "bundle",
+        bundle,
+        ("float64",),
+        seconds=0.150,
+        note="GradBench published: C++ by hand 7.3 ms, PyTorch 46,791 ms",
+    ),
 )
