@@ -10,6 +10,7 @@ from .function import Function, compile, evaluate
 from .graph import Graph
 from .jacobians.api import jacobian, plan_jacobian
 from .jacobians.result import Jacobian
+from .jacobians.second_order import gauss_newton_product, hessian, hessian_diagonal, hvp, laplacian
 from .op import Cost, Op
 from .ops.activations import gelu, mish, silu, softsign
 from .ops.along_axis import take_along_axis
@@ -195,6 +196,7 @@ __all__ = [
     "full",
     "gather",
     "gather_nd",
+    "gauss_newton_product",
     "gelu",
     "global_average_pool",
     "global_max_pool",
@@ -205,6 +207,9 @@ __all__ = [
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "hessian",
+    "hessian_diagonal",
+    "hvp",
     "hypot",
     "imag",
     "init",
@@ -217,6 +222,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "kron",
+    "laplacian",
     "layer_norm",
     "leaky_relu",
     "less",

@@ -44,7 +44,11 @@ def jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "auto") -
            [ 6.,  4.],
            [10.,  6.]], dtype=float32)
     """
-    made = plan_jacobian(y, wrt, mode, format)
+    return results(y, wrt, plan_jacobian(y, wrt, mode, format))
+
+
+def results(y: Tree, wrt: Tree, made: JacobianPlan) -> Any:
+    """What a plan made, in the structure of `y` outside and of `wrt` inside."""
     found = iter(made.chosen.results)
     return _nested(y, lambda: _nested(wrt, lambda: _with_plan(next(found), made)))
 
@@ -57,7 +61,13 @@ def plan_jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "aut
     >>> plan_jacobian(tanh(x).sum(), x).chosen.name
     'reverse'
     """
-    ends, sources = flatten(y, "y"), flatten(wrt, "wrt")
+    return planned(flatten(y, "y"), flatten(wrt, "wrt"), mode, format)
+
+
+def planned(
+    ends: Sequence[Value], sources: Sequence[Value], mode: Mode, format: Format, zeros: bool = False
+) -> JacobianPlan:
+    """The plan for values in a row. With `zeros` a source on which no end depends has a Jacobian of zeros."""
     if isinstance(mode, str) and mode not in MODES:
         raise GraphError(explain(f"mode={mode!r}", f"one of {', '.join(MODES)}, or an order", here()))
     if format not in FORMATS:
@@ -67,7 +77,7 @@ def plan_jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "aut
 
     def finish(blocks: Blocks) -> list[Any]:
         for u, source in enumerate(sources):
-            if 0 not in source.shape and not any((v, u) in blocks for v in range(len(ends))):
+            if not zeros and 0 not in source.shape and not any((v, u) in blocks for v in range(len(ends))):
                 raise _unreached(source, ends)
         made: list[Any] = []
         for v, end in enumerate(ends):

@@ -27,6 +27,7 @@ from ..ops import slicing
 from ..ops.arrange import permuted, reshaped
 from ..ops.constants import scaled_unit
 from ..ops.contract import contract
+from ..ops.einsum import last_diagonal
 from ..value import Value
 
 
@@ -108,14 +109,38 @@ def _unified(term: Term, link: Link) -> Term | None:
 
 def _as_one(term: Term, a: Label, b: Label) -> Term | None:
     """Two labels that are equal wherever the term is not zero, as one. None: each is an axis of its own on
-    one side."""
+    one side, or of one link."""
     if a is b:
         return term
+    if any(_links_both(factor, a, b) for factor in term.factors):
+        return None
     for side in (term.out, term.in_):
         if a in side and b in side:
             return None
     gone, kept = (a, b) if b in term.out else (b, a)
     return renamed(term, {gone: kept})
+
+
+def _links_both(factor: Factor, a: Label, b: Label) -> bool:
+    """Whether both are axes of a factor of which no diagonal can be taken."""
+    if isinstance(factor, Dense) or (isinstance(factor, Pick) and factor.whole not in (a, b)):
+        return False
+    return a in factor.labels and b in factor.labels
+
+
+def _with_diagonals(factor: Factor) -> Factor:
+    """A factor whose axes have a label each: of two with one label the diagonal is taken."""
+    if isinstance(factor, Dense | Pick):
+        value, at = _content(factor)
+        for label in dict.fromkeys(at):
+            while at.count(label) > 1:
+                one = at.index(label)
+                other = at.index(label, one + 1)
+                rest = [axis for axis in range(len(at)) if axis not in (one, other)]
+                value = last_diagonal(permuted(value, [*rest, one, other]))
+                at = Labels((*(at[axis] for axis in rest), label))
+        return _with(factor, value, at)
+    return factor
 
 
 def renamed(term: Term, names: dict[Label, Label]) -> Term:
@@ -124,7 +149,7 @@ def renamed(term: Term, names: dict[Label, Label]) -> Term:
     def rename(label: Label) -> Label:
         return names.get(label, label)
 
-    factors = tuple(factor.rename(rename) for factor in term.factors)
+    factors = tuple(_with_diagonals(factor.rename(rename)) for factor in term.factors)
     return Term(Labels(map(rename, term.out)), Labels(map(rename, term.in_)), factors, term.coefficient)
 
 

@@ -4,7 +4,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..autodiff.emit import total
@@ -137,12 +137,7 @@ class Jacobian(Compound):
         """
         _require(self.input.shape, self.output.shape, "an input")
         with _built():
-            parts = []
-            for term in self.terms:
-                found = _on_diagonal(term)
-                if found is not None:
-                    parts.append(weighted(found.factors, found.out, found.coefficient, self.dtype))
-            return total(parts) if parts else zeros(self.output.shape, self.dtype)
+            return diagonal_of(self.terms, self.output)
 
     # ------------------------------------------------------------------------------- structure
 
@@ -169,6 +164,13 @@ def _built() -> carrying:
 def _require(found: Shape, needed: Shape, what: str) -> None:
     if found != needed:
         raise ShapeError(explain(f"{what} of shape {format_shape(found)}", format_shape(needed), here()))
+
+
+def diagonal_of(terms: Iterable[Term], type: TensorType) -> Value:
+    """The elements of a sum of terms at equal positions of output and input, which are of one type."""
+    on_diagonal = [found for found in map(_on_diagonal, terms) if found is not None]
+    parts = [weighted(t.factors, t.out, t.coefficient, type.dtype) for t in on_diagonal]
+    return total(parts) if parts else zeros(type.shape, type.dtype)
 
 
 def _on_diagonal(term: Term) -> Term | None:

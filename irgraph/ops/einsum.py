@@ -112,12 +112,12 @@ def _without_repeats(x: Value, letters: str, sizes: dict[str, Size]) -> tuple[Va
         while letters.count(letter) > 1:
             one, other = letters.index(letter), letters.rindex(letter)
             rest = [axis for axis in range(x.ndim) if axis not in (one, other)]
-            x = _diagonal(permuted(x, [*rest, one, other]))
+            x = last_diagonal(permuted(x, [*rest, one, other]))
             letters = "".join(letters[axis] for axis in rest) + letter
     return x, letters
 
 
-def _diagonal(x: Value) -> Value:
+def last_diagonal(x: Value) -> Value:
     """The diagonal of the last two axes, laid flat: every n + 1st element."""
     *lead, n, _ = x.shape
     flat = reshaped(x, (*lead, n * n))
