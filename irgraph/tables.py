@@ -12,6 +12,22 @@ if TYPE_CHECKING:
 
 Align = Literal["<", ">"]
 
+PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+
+
+def quantity(number: float, unit: str) -> str:
+    """A number of some unit in three digits, with an SI prefix.
+
+    >>> quantity(3_210_000, "flop"), quantity(4.52e-5, "s"), quantity(0, "B")
+    ('3.21 Mflop', '45.2 µs', '0 B')
+    """
+    if not number:
+        return f"0 {unit}"
+    rounded = float(f"{number:.3g}")
+    factor, prefix = next((each for each in PREFIXES if abs(rounded) >= each[0]), PREFIXES[-1])
+    digits = f"{rounded / factor:.3g}"
+    return f"{digits} {prefix}{unit}"
+
 
 @dataclass(frozen=True)
 class Table:

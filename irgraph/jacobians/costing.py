@@ -39,22 +39,43 @@ class Effort:
 
 def effort(values: Iterable[Value], known: Iterable[Node]) -> Effort:
     """The cost of what the values need beyond the known nodes."""
-    total = Effort()
-    canonical: dict[object, Value] = {}
-    stands_for: dict[Value, Value] = {}
-    for node in topological_order(values, known):
-        inputs = tuple([stands_for.get(value, value) for value in node.inputs])
-        key = node.op, inputs
-        first = canonical.setdefault(key, node.outputs[0])
-        if first.node is not node:
-            for mine, theirs in zip(node.outputs, first.node.outputs, strict=True):
-                stands_for[mine] = theirs
-        else:
-            total += _of(node)
-    return total
+    return sum(map(effort_of, Ledger(known).enter(values)), Effort())
 
 
-def _of(node: Node) -> Effort:
+class Ledger:
+    """Nodes as they are entered; equal ones are one, under the first of them."""
+
+    def __init__(self, known: Iterable[Node]) -> None:
+        self._known = list(known)
+        self._seen = set(self._known)
+        self._entered: dict[Node, Node] = {}
+        self._first: dict[object, Node] = {}
+        self._stands_for: dict[Value, Value] = {}
+
+    def enter(self, values: Iterable[Value]) -> list[Node]:
+        """The nodes that the values need, and that nothing entered before needed or is equal to."""
+        found = topological_order(values, self._seen)
+        for node in found:
+            self._entered[node] = self._canonical(node)
+        self._seen.update(found)
+        return [node for node in found if self._entered[node] is node]
+
+    def needed(self, values: Iterable[Value]) -> list[Node]:
+        """All that the values need beyond the known nodes, each node once, as the first one equal to it."""
+        values = list(values)
+        self.enter(values)
+        return list(dict.fromkeys(self._entered[node] for node in topological_order(values, self._known)))
+
+    def _canonical(self, node: Node) -> Node:
+        inputs = tuple([self._stands_for.get(value, value) for value in node.inputs])
+        first = self._first.setdefault((node.op, inputs), node)
+        if first is not node:
+            self._stands_for.update(zip(node.outputs, first.outputs, strict=True))
+        return first
+
+
+def effort_of(node: Node) -> Effort:
+    """The cost of one node."""
     op = node.op
     if op.source or op.view_only or op.may_view() or not node.inputs:
         return Effort()

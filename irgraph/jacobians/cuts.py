@@ -68,8 +68,8 @@ def chain(left: Accumulation) -> Chain | None:
     inner = left.inner
     if not inner:
         return None
-    tied = _classes(left)
-    widths = {v: _width(left, v, tied) for v in (*left.linear.sources, *inner, *left.linear.ends)}
+    tied = tied_axes(left)
+    widths = {v: width(left, v, tied) for v in (*left.linear.sources, *inner, *left.linear.ends)}
     cuts = _cuts(left, inner, widths)
     if not cuts:
         return None
@@ -114,7 +114,7 @@ def _cuts(
     return found
 
 
-def _classes(left: Accumulation) -> dict[int, Classes]:
+def tied_axes(left: Accumulation) -> dict[int, Classes]:
     """For each vertex the source's axes that its own are tied to on every path; one source only."""
     linear = left.linear
     classes: dict[int, Classes] = {}
@@ -137,7 +137,7 @@ def _classes(left: Accumulation) -> dict[int, Classes]:
     return {v: tuple(c if c in common else None for c in mine) for v, mine in classes.items()}
 
 
-def _width(left: Accumulation, vertex: int, classes: Mapping[int, Classes]) -> int:
+def width(left: Accumulation, vertex: int, classes: Mapping[int, Classes]) -> int:
     """The size of a value without the axes that the whole chain ties."""
     width = 1
     for size, tied in zip(left.linear.values[vertex].shape, classes[vertex], strict=True):

@@ -1,0 +1,166 @@
+"""The structure of a Jacobian in words, and the names of the values that an order eliminates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..dims import Size, estimate, product
+from ..local_jacobian import Dense, Label, Labels, Link, Pick, Ravel, Slice, Term
+from ..tables import quantity
+from ..value import Value
+from .products import ties
+from .result import Jacobian
+
+if TYPE_CHECKING:
+    from .accumulate import Accumulation
+
+# --------------------------------------------------------------------------------- structure
+
+
+def sizes_text(sizes: Iterable[Size]) -> str:
+    """Sizes with a cross between them.
+
+    >>> sizes_text([784, 32]), sizes_text([])
+    ('784×32', '1')
+    """
+    return "×".join(f"({size})" if " " in str(size) else str(size) for size in sizes) or "1"
+
+
+def described(result: Jacobian | Value, y: str, x: str) -> list[str]:
+    """What is stored, and what is known of the places of its elements; one line for each term."""
+    if isinstance(result, Value):
+        return [f"{result.type}, written out: {quantity(estimate(result.type.nbytes), 'B')}"]
+    stored, whole = estimate(result.nbytes), estimate(product(result.shape) * result.dtype.itemsize)
+    place = "" if stored == whole else f" in place of {quantity(whole, 'B')}"
+    head = f"{result.dtype}[{', '.join(map(str, result.shape))}], {quantity(stored, 'B')}{place}"
+    texts = dict.fromkeys(_term_text(term, y, x) for term in result.terms)
+    return [head, *(texts or ["zero"])]
+
+
+def _term_text(term: Term, y: str, x: str) -> str:
+    tied = sorted(ties(term))
+    links = [factor for factor in term.factors if not isinstance(factor, Dense)]
+    parts = [_kind(term, links, [p for p, _ in tied], [q for _, q in tied])]
+    if not (len(tied) == len(term.out) == len(term.in_)):
+        parts += [f"axis {p} of {y} is tied to axis {q} of {x}" for p, q in tied]
+    parts += [_link_text(link, term, y, x) for link in links]
+    return f"{parts[0]}: {'; '.join(parts[1:])}" if parts[1:] else parts[0]
+
+
+def _kind(term: Term, links: Sequence[Link], out: Sequence[int], in_: Sequence[int]) -> str:
+    dense = [factor for factor in term.factors if isinstance(factor, Dense)]
+    rest = [
+        [label.size for n, label in enumerate(side) if n not in held]
+        for side, held in ((term.out, out), (term.in_, in_))
+    ]
+    count = product(term.out[p].size for p in out)
+    covered = {label for factor in dense for label in factor.labels}
+    if len(out) == len(term.out) == len(in_) == len(term.in_):
+        return f"diagonal of {sizes_text(label.size for label in term.out)}" if dense else "identity"
+    block = f"{_sides(rest[0])} × {_sides(rest[1])}"
+    equal = "" if links or covered & {term.out[p] for p in out} else "equal "
+    blocks = f"{equal}blocks of {block}"
+    blocks = f"{count} {blocks}" if isinstance(count, int) else f"{blocks}, {count} of them"
+    if links:
+        return f"linked, {blocks if out else block}"
+    kind = blocks if out else f"dense, {block}"
+    if len(dense) > 1:
+        kind += f", kept as the product of {' and '.join(sizes_text(f.value.shape) for f in dense)}"
+    return kind
+
+
+def _sides(sizes: Sequence[Size]) -> str:
+    return f"({', '.join(map(str, sizes))})" if len(sizes) > 1 else sizes_text(sizes)
+
+
+def _link_text(link: Link, term: Term, y: str, x: str) -> str:
+    def place(labels: Iterable[Label]) -> str | None:
+        return _place(labels, term, y, x)
+
+    match link:
+        case Slice(part, whole, start, step) if (a := place([part])) and (b := place([whole])):
+            by = f" in steps of {step}" if step != 1 else ""
+            return f"{a} lies in {b} from {start} on{by}"
+        case Pick(_, at, whole) if (a := place(at)) and (b := place([whole])):
+            return f"{b} is indexed along {a}"
+        case Ravel(left, right) if (a := place(left)) and (b := place(right)):
+            return f"{a} and {b} are one, reshaped"
+    return type(link).__name__.lower()
+
+
+def _place(labels: Iterable[Label], term: Term, y: str, x: str) -> str | None:
+    """Some labels as axes of one side."""
+    labels = Labels(labels)
+    for side, name in ((term.out, y), (term.in_, x)):
+        if labels and all(label in side for label in labels):
+            axes = [side.index(label) for label in labels]
+            return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))} of {name}"
+    return None
+
+
+# ------------------------------------------------------------------------------------- names
+
+
+@dataclass(frozen=True)
+class Called:
+    """How people know a vertex: `name` is the user's, or that of an op, and then not `own`."""
+
+    name: str
+    own: bool
+    place: str
+
+    def short(self, vertex: int) -> str:
+        """The name in a sentence."""
+        return self.name if self.own else f"v{vertex}"
+
+
+def calls(reduced: Accumulation) -> dict[int, Called]:
+    """The names of all vertices that are left.
+
+    What is beside a vertex and costs nothing to pass (a bias, an activation, a reshape) may give it its
+    name: they are one to any order.
+    """
+    linear = reduced.linear
+    users: dict[int, list[int]] = {}
+    for v, edges in linear.into.items():
+        for u in edges:
+            users.setdefault(u, []).append(v)
+    left = {*linear.sources, *linear.ends, *reduced.inner}
+    found = {}
+    before = {v: list(edges) for v, edges in linear.into.items()}
+    given = {linear.values[source] for source in linear.sources}
+    for vertex in left:
+        ahead = [vertex, *_alone(vertex, users, left, linear.values)]
+        back = _alone(vertex, before, left, linear.values) if vertex in linear.inner else []
+        behind = [v for v in back if len(users[v]) == 1 and linear.values[v] not in given]
+        found[vertex] = _called(*([linear.values[v] for v in run] for run in (ahead, behind)))
+    return found
+
+
+def _alone(vertex: int, next_: dict[int, list[int]], left: set[int], values: Sequence[Value]) -> list[int]:
+    """The vertices after one, as far as each is the only one, is eliminated already, and has its size."""
+    found: list[int] = []
+    size = product(values[vertex].shape)
+    while len(after := next_.get(vertex, [])) == 1:
+        vertex = after[0]
+        if vertex in left or product(values[vertex].shape) != size:
+            break
+        found.append(vertex)
+    return found
+
+
+def _called(ahead: Sequence[Value], behind: Sequence[Value]) -> Called:
+    for value in (*ahead, *behind):
+        if value.node.name or value.node.op.label:
+            return Called(value.label, True, place_of(value))
+    candidates = (*ahead[::-1], *behind)
+    value = next((value for value in candidates if not value.node.op.may_view()), ahead[0])
+    return Called(value.node.op.name, False, place_of(value))
+
+
+def place_of(value: Value) -> str:
+    """The user's file, without its folder, and line."""
+    origin = value.node.origin
+    return f"{origin.file.replace(chr(92), '/').rpartition('/')[2]}:{origin.line}"

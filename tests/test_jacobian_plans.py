@@ -1,0 +1,177 @@
+"""Plans of Jacobians explained: the words are true of what is built, and the costs of the steps add up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import irgraph as ig
+from irgraph.errors import FeedError
+from irgraph.jacobians.costing import Effort
+from irgraph.jacobians.explain import waist_of
+from irgraph.jacobians.plan import JacobianPlan
+from irgraph.jacobians.steps import course
+from irgraph.jacobians.words import calls, described
+from irgraph.tables import quantity
+from irgraph.value import Value
+
+Problem = tuple[Value, Value]
+
+
+def network(*widths: int, lead: tuple[int | str, ...] = (), named: bool = True) -> Problem:
+    """A network of tanh layers: result and input."""
+    x = h = ig.input("x", (*lead, widths[0]))
+    for n, (size, width) in enumerate(pairwise(widths)):
+        h = ig.tanh(h @ ig.parameter(f"{n}/w", (size, width)))
+        h = h.named(f"h{n + 1}") if named else h
+    return h, x
+
+
+def residual(blocks: int) -> Problem:
+    x = h = ig.input("x", (32,))
+    for n in range(blocks):
+        inside = ig.tanh(h @ ig.parameter(f"{n}/up", (32, 8)))
+        h = h + inside @ ig.parameter(f"{n}/down", (8, 32))
+    return h @ ig.parameter("out", (32, 4)), x
+
+
+def branches() -> Problem:
+    x = ig.input("x", (40,))
+    a, b = ig.tanh(x @ ig.parameter("a", (40, 10))), ig.sin(x @ ig.parameter("b", (40, 10)))
+    c = ig.tanh(a * b @ ig.parameter("c", (10, 30)))
+    return ig.tanh((a + c[:10]) @ ig.parameter("d", (10, 20))) * 2.0, x
+
+
+PROBLEMS = {
+    "waist": network(60, 30, 4, 30, 60),
+    "batch": network(16, 64, 8, 64, 10, lead=("batch",)),
+    "deep": network(*[12] * 9, 3, *[12] * 9),
+    "residual": residual(3),
+    "branches": branches(),
+    "softmax": (ig.softmax(ig.input("x", (8, 5)) @ (w := ig.parameter("w", (5, 3)))), w),
+    "nothing to order": (ig.tanh(z := ig.input("z", (4,))), z),
+}
+
+
+def plans(problem: Problem) -> list[JacobianPlan]:
+    y, x = problem
+    auto = ig.plan_jacobian(y, x)
+    shuffled = np.random.default_rng(0).permutation(list(auto.vertices)).tolist()
+    return [auto, *(ig.plan_jacobian(y, x, mode) for mode in ("forward", "reverse", shuffled))]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_costs_of_the_steps_add_up_to_that_of_the_plan(name: str) -> None:
+    for plan in plans(PROBLEMS[name]):
+        found = course(plan)
+        together = sum((step.effort for step in found.steps), found.local + found.result)
+        exact = (together.flops, together.nbytes, together.launches)
+        assert exact == (plan.cost.flops, plan.cost.nbytes, plan.cost.launches)
+        assert together.seconds == pytest.approx(plan.cost.seconds)
+        assert [v for step in found.steps for v in step.vertices] == list(plan.order)
+        assert str(plan)
+
+
+def test_plain_modes_are_one_sweep() -> None:
+    y, x = PROBLEMS["deep"]
+    for mode, kind in (("forward", "forward"), ("reverse", "backward")):
+        assert [step.kind for step in course(ig.plan_jacobian(y, x, mode)).steps] == [kind]  # type: ignore[arg-type]
+
+
+def test_a_waist_is_met_from_both_sides() -> None:
+    y, x = PROBLEMS["waist"]
+    plan = ig.plan_jacobian(y, x)
+    steps = course(plan).steps
+    sizes = [(s.kind, s.rows, s.inner, s.columns) for s in steps]
+    assert sizes == [("forward", 4, 30, 60), ("backward", 60, 30, 4), ("multiply", 60, 4, 60)]
+    for step in steps:  # what a product of these sizes takes, and the slopes that scale an operand of it
+        product = 2 * step.rows * step.inner * step.columns
+        assert product <= step.effort.flops <= 1.1 * product + 60 * 60
+    text = plan.explain()
+    assert re.search(r"v\d+ +h2 +4 +test_jacobian_plans.py:\d+ +the waist", text)
+    assert "forward through h1: 4×30 · 30×60" in text
+    assert "multiply at h2: 60×4 · 4×60" in text
+    ratio = next(c for c in plan.candidates if c.name == "forward").effort.seconds / plan.cost.seconds
+    assert f"{ratio:.3g} ×" in text
+
+
+def test_sizes_leave_out_what_the_whole_chain_ties() -> None:
+    text = str(ig.plan_jacobian(*PROBLEMS["batch"]))
+    assert "blocks of 10 × 16, batch of them: axis 0 of h4 is tied to axis 0 of x" in text
+    assert "one instance of 256" in text
+    assert "multiply at h2: 10×8 · 8×16" in text
+
+
+def test_a_vertex_has_the_name_of_what_costs_nothing_to_pass() -> None:
+    y, x = network(6, 5, 4, 3)
+    plan = ig.plan_jacobian(y, x)
+    names = calls(plan.reduced)
+    assert [names[v].name for v in plan.vertices] == ["h1", "h2"]
+    y, x = network(6, 5, 4, 3, named=False)
+    plan = ig.plan_jacobian(y, x)
+    names = calls(plan.reduced)
+    assert [(names[v].name, names[v].short(v)) for v in plan.vertices] == [
+        ("tanh", f"v{v}") for v in plan.vertices
+    ]
+
+
+STRUCTURES: dict[str, Callable[[Value], Value]] = {
+    "diagonal of 8×5": ig.tanh,
+    "identity": lambda x: x + 1.0,
+    "8 blocks of 1 × 5: axis 0 of y is tied to axis 0 of x": lambda x: ig.tanh(x).sum(1),
+    "8 equal blocks of 3 × 5: axis 0 of y is tied to axis 0 of x": lambda x: x @ ig.parameter("w", (5, 3)),
+    "linked, 5 blocks of 7 × 8": lambda x: 2.0 * x[1:],
+    "axis 0 of y lies in axis 0 of x from 6 on in steps of -2": lambda x: x[6::-2],
+    "axis 0 of x is indexed along axis 0 of y": lambda x: x[ig.input("index", (3,), "int64")],
+    "axes 0, 1 of x and axes 0, 1 of y are one, reshaped": lambda x: ig.reshape(x, (4, 10)),
+    "dense, 1 × (8, 5)": lambda x: ig.tanh(x).sum(),
+}
+
+
+@pytest.mark.parametrize("words", STRUCTURES)
+def test_structure_in_words(words: str) -> None:
+    x = ig.input("x", (8, 5))
+    (result,) = ig.plan_jacobian(STRUCTURES[words](x), x).chosen.results
+    assert words in "\n".join(described(result, "y", "x"))
+
+
+def test_candidates_are_measured_on_feeds_given_or_random() -> None:
+    x, index = ig.input("x", ("n", 6)), ig.input("index", (3,), "int64")
+    y = ig.tanh(ig.log(x)[:, index] @ ig.parameter("w", (3, 20))) @ ig.parameter("v", (20, 4))
+    plan = ig.plan_jacobian(y, x)
+    found = plan.measure(x=np.ones((5, 6)), index=[5, 0, 2])
+    assert [row.name for row in found.rows] == [candidate.name for candidate in plan.candidates]
+    for row, candidate in zip(found.rows, plan.candidates, strict=True):
+        assert row.calls >= 5
+        assert row.seconds > 0
+        assert row.peak == ig.compile(candidate.results).plan(n=5).arena_nbytes
+    text = plan.explain(measure=True)
+    assert "measured" in text
+    with pytest.raises(FeedError, match="found z; needed feeds of index, x"):
+        plan.measure(z=1.0)
+
+
+def test_the_narrowest_cut_is_a_waist_if_both_ends_are_wider() -> None:
+    assert waist_of([8, 4, 2, 4, 8]) == 2
+    assert waist_of([8, 4, 2, 4, 2]) is None
+    assert waist_of([8, 2]) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(999, "999 B"), (999.6, "1 kB"), (1_000_000, "1 MB"), (0.00123, "1.23 mB"), (2e-12, "0.002 nB")],
+)
+def test_quantities(number: float, text: str) -> None:
+    assert quantity(number, "B") == text
+
+
+def test_effort_of_nothing() -> None:
+    y, x = PROBLEMS["nothing to order"]
+    plan = ig.plan_jacobian(y, x)
+    assert plan.order == ()
+    assert course(plan).result == Effort()
+    assert "nothing is multiplied" in plan.explain()
