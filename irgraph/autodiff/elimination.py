@@ -29,7 +29,7 @@ Counting = Literal["all", "structural", "nontrivial"]
 
 EXACT = 14
 EFFORT = 40_000
-"""Rows of edges that the search beyond `EXACT` may change: about 50 ms."""
+"""Rows of edges that the search beyond `EXACT` may change: about 40 ms."""
 
 STARTS = 3
 """Candidates that half of the effort goes to, before the best of them gets the rest."""
