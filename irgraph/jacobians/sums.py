@@ -51,6 +51,7 @@ def contracted(factors: Iterable[Factor], target: Labels, dtype: DType | None) -
 
 
 def cast(factor: Factor, dtype: DType) -> Factor:
+    """A factor of floats in another float dtype; one that selects, or a link, as it is."""
     if not isinstance(factor, Dense) or factor.value.dtype == dtype or not factor.value.dtype.is_float:
         return factor
     return Dense(factor.value.astype(dtype), factor.labels)

@@ -10,8 +10,8 @@ from ..dims import Size, estimate, product
 from ..local_jacobian import Dense, Label, Labels, Link, Pick, Ravel, Slice, Term
 from ..tables import quantity
 from ..value import Value
-from .products import ties
 from .result import Jacobian
+from .sums import ties
 
 if TYPE_CHECKING:
     from .accumulate import Accumulation
