@@ -9,6 +9,7 @@ from .executor import find_executor
 from .function import Function, compile, evaluate
 from .graph import Graph
 from .jacobians.api import jacobian, plan_jacobian
+from .jacobians.options import PlanOptions
 from .jacobians.result import Jacobian
 from .jacobians.second_order import gauss_newton_product, hessian, hessian_diagonal, hvp, laplacian
 from .op import Cost, Op
@@ -120,6 +121,7 @@ __all__ = [
     "Jacobian",
     "Node",
     "Op",
+    "PlanOptions",
     "State",
     "TensorType",
     "Value",

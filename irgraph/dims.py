@@ -19,7 +19,20 @@ from typing import Literal
 
 from .errors import ShapeError, explain
 from .origin import here
-from .polynomial import SIZE_HINT, Atom, Dim, Quotient, Size, bind, divides, estimate, names_of, product
+from .polynomial import (
+    SIZE_HINT,
+    Atom,
+    Dim,
+    Quotient,
+    Size,
+    bind,
+    divides,
+    estimate,
+    hint,
+    hinting,
+    names_of,
+    product,
+)
 
 __all__ = [
     "SIZE_HINT",
@@ -35,6 +48,8 @@ __all__ = [
     "collecting_guards",
     "divides",
     "estimate",
+    "hint",
+    "hinting",
     "names_of",
     "parse_size",
     "product",

@@ -8,7 +8,9 @@ left over becomes one `Quotient` atom, so equal divisions have equal results.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import index
 
@@ -246,13 +248,36 @@ def names_of(sizes: Iterable[Size]) -> frozenset[str]:
 
 
 def estimate(size: Size) -> int:
-    """The size with `SIZE_HINT` for every name, for cost comparisons."""
-    return size if isinstance(size, int) else size.bind(_Hints())
+    """The size with a hint for every name, for cost comparisons: `SIZE_HINT`, or what `hinting` says."""
+    return size if isinstance(size, int) else size.bind(_current.hints)
 
 
 class _Hints(dict[str, int]):
     def __missing__(self, name: str) -> int:
         return SIZE_HINT
+
+
+class _Current(threading.local):
+    hints: Mapping[str, int] = _Hints()
+
+
+_current = _Current()
+
+
+def hint(name: str) -> int:
+    """The size that a name is taken at."""
+    return _current.hints[name]
+
+
+@contextmanager
+def hinting(hints: Mapping[str, int]) -> Iterator[None]:
+    """Let `estimate` take these sizes for their names in the block."""
+    outer = _current.hints
+    _current.hints = _Hints(hints)
+    try:
+        yield
+    finally:
+        _current.hints = outer
 
 
 def divides(divisor: Size, size: Size) -> bool:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from ..autodiff.structure import Tree, flatten
 from ..errors import GraphError, NotDifferentiableError, explain
 from ..local_jacobian import Terms
 from ..origin import here
 from ..value import Value
+from .options import Format, Mode, PlanOptions, Request
 from .plan import Blocks, JacobianPlan, plan
 from .result import Jacobian
 
-Mode = Literal["auto", "forward", "reverse"] | Sequence[int]
-Format = Literal["auto", "dense", "structured", "factored", "sparse"]
 
-MODES = ("auto", "forward", "reverse")
-FORMATS = ("auto", "dense", "structured", "factored", "sparse")
-
-
-def jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "auto") -> Any:
+def jacobian(
+    y: Tree,
+    wrt: Tree,
+    mode: Mode = "auto",
+    format: Format = "auto",
+    memory: int | None = None,
+    options: PlanOptions | None = None,
+) -> Any:
     """The derivative of `y` towards `wrt`, accumulated in the order that costs least; see `plan_jacobian`.
 
     A `Jacobian`, which keeps its structure; `format="dense"` gives an ordinary value of shape
@@ -32,9 +34,14 @@ def jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "auto") -
     takes less than a quarter of the memory, and the result of a compiled "sparse" one is a SciPy CSR matrix
     of shape (y.size, wrt.size).
 
+    `memory` is a hard limit in bytes on all that is computed at once, forward pass included, named dims at
+    their hints: where no order fits, the Jacobian is made in parts, one after the other. `options` choose
+    by measurement, and give the hints.
+
     Raises NotDifferentiableError for dtypes other than floats, where a path needs a derivative that does not
     exist, and for a value of `wrt` on which no `y` depends; GraphError for an unknown mode or format, or an
-    order that is no permutation of the plan's vertices.
+    order that is no permutation of the plan's vertices, and a limit that nothing fits, with the least that
+    would.
 
     >>> from irgraph import constant, evaluate, input
     >>> x = input("x", (2,))
@@ -44,7 +51,7 @@ def jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "auto") -
            [ 6.,  4.],
            [10.,  6.]], dtype=float32)
     """
-    return results(y, wrt, plan_jacobian(y, wrt, mode, format))
+    return results(y, wrt, plan_jacobian(y, wrt, mode, format, memory, options))
 
 
 def results(y: Tree, wrt: Tree, made: JacobianPlan) -> Any:
@@ -53,7 +60,14 @@ def results(y: Tree, wrt: Tree, made: JacobianPlan) -> Any:
     return _nested(y, lambda: _nested(wrt, lambda: _with_plan(next(found), made)))
 
 
-def plan_jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "auto") -> JacobianPlan:
+def plan_jacobian(
+    y: Tree,
+    wrt: Tree,
+    mode: Mode = "auto",
+    format: Format = "auto",
+    memory: int | None = None,
+    options: PlanOptions | None = None,
+) -> JacobianPlan:
     """How `jacobian` with the same arguments accumulates, why, and what other orders would have cost.
 
     >>> from irgraph import input, tanh
@@ -61,17 +75,15 @@ def plan_jacobian(y: Tree, wrt: Tree, mode: Mode = "auto", format: Format = "aut
     >>> plan_jacobian(tanh(x).sum(), x).chosen.name
     'reverse'
     """
-    return planned(flatten(y, "y"), flatten(wrt, "wrt"), mode, format)
+    return planned(
+        flatten(y, "y"), flatten(wrt, "wrt"), Request(mode, format, memory, options or PlanOptions())
+    )
 
 
 def planned(
-    ends: Sequence[Value], sources: Sequence[Value], mode: Mode, format: Format, zeros: bool = False
+    ends: Sequence[Value], sources: Sequence[Value], request: Request, zeros: bool = False
 ) -> JacobianPlan:
     """The plan for values in a row. With `zeros` a source on which no end depends has a Jacobian of zeros."""
-    if isinstance(mode, str) and mode not in MODES:
-        raise GraphError(explain(f"mode={mode!r}", f"one of {', '.join(MODES)}, or an order", here()))
-    if format not in FORMATS:
-        raise GraphError(explain(f"format={format!r}", f"one of {', '.join(FORMATS)}", here()))
     if not ends or not sources:
         raise GraphError(explain("an empty y or wrt", "one value at least in each", here()))
 
@@ -82,11 +94,11 @@ def planned(
         made: list[Any] = []
         for v, end in enumerate(ends):
             for u, source in enumerate(sources):
-                block = Jacobian(blocks.get((v, u), Terms()), end.type, source.type, format)
-                made.append(block.todense() if format == "dense" else block.stored())
+                block = Jacobian(blocks.get((v, u), Terms()), end.type, source.type, request.format)
+                made.append(block.todense() if request.format == "dense" else block.stored())
         return made
 
-    return plan(ends, sources, mode, finish)
+    return plan(ends, sources, request, finish)
 
 
 def _nested(tree: Tree, leaf: Any) -> Any:

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dims import SIZE_HINT, bind, names_of
+from ..autodiff.structure import flatten
+from ..compiler.pipeline import bind as bind_program
+from ..compiler.pipeline import lower
+from ..dims import bind, hint, names_of
 from ..errors import FeedError, explain
+from ..executor import find_executor
 from ..function import Function, compile
-from ..graph import Graph
+from ..graph import Graph, name_outputs
 from ..origin import here
 from ..tables import Table, quantity
 from ..value import Value
@@ -90,7 +94,8 @@ def _require_known(plan: JacobianPlan, functions: Sequence[Function], feeds: Map
 def random_feeds(function: Function, feeds: Mapping[str, Any]) -> dict[str, Any]:
     """The feeds given, and random ones for the other inputs."""
     given = {name: np.asarray(array) for name, array in feeds.items() if name in function.inputs}
-    sizes = dict.fromkeys(names_of(size for v in function.inputs.values() for size in v.shape), SIZE_HINT)
+    names = names_of(size for v in function.inputs.values() for size in v.shape)
+    sizes = {name: hint(name) for name in names}
     for name, array in given.items():
         for size, number in zip(function.inputs[name].shape, array.shape, strict=False):
             if str(size) in sizes:
@@ -110,7 +115,12 @@ def _random(value: Value, sizes: Mapping[str, int], rng: np.random.Generator) ->
 
 
 def predicted_peak(candidate: Candidate) -> int:
-    """The arena of a compiled candidate in bytes, forward pass included, named dims at their hints."""
-    function = compile(candidate.results)
-    names = names_of(size for value in function.inputs.values() for size in value.shape)
-    return function.plan(**dict.fromkeys(names, SIZE_HINT)).arena_nbytes
+    """The bytes that a compiled candidate needs, forward pass included; named dims at their hints."""
+    return peak_of(candidate.results)
+
+
+def peak_of(results: Sequence[Any]) -> int:
+    """The bytes at the peak of computing some results on NumPy, as planned."""
+    numpy = find_executor("numpy")
+    program = lower(Graph(name_outputs(flatten(results, "results"))), numpy)
+    return bind_program(program, {name: hint(name) for name in program.names}, numpy).arena_nbytes

@@ -7,29 +7,33 @@ it), and its flops, bytes and launches are those of the very nodes that would ru
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..autodiff.chain_order import ChainPlan
 from ..autodiff.elimination import Dag, plan_elimination
 from ..autodiff.structure import flatten
 from ..collector import without_collector
-from ..dims import estimate, product
+from ..dims import estimate, hinting, product
 from ..errors import GraphError, explain
 from ..graph import topological_order
 from ..local_jacobian import Terms
 from ..origin import carrying, here
-from ..value import Value
+from ..value import Node, Value
 from .accumulate import Accumulation, Pair
 from .costing import Effort, effort
 from .cuts import Chain, chain
 from .linearize import linearize
+from .options import Request
 
 if TYPE_CHECKING:
     from .measuring import Measurements
 
 FEW = 64
 """Vertices up to which orders of single vertices are searched, beside those of the chain."""
+
+MEASURED = 3
+"""Candidates that are run where the fastest is asked for."""
 
 TRIES = 5_000
 """Products that this search may try: a few milliseconds, since its sizes know nothing of structure."""
@@ -57,6 +61,7 @@ class JacobianPlan:
     reduced: Accumulation = field(repr=False)
     chain: Chain | None = field(repr=False)
     chain_plan: ChainPlan | None = field(repr=False)
+    request: Request = field(repr=False)
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -96,14 +101,12 @@ class JacobianPlan:
 
 
 @without_collector
-def plan(
-    ends: Sequence[Value], sources: Sequence[Value], mode: str | Sequence[int], finish: Finish
-) -> JacobianPlan:
+def plan(ends: Sequence[Value], sources: Sequence[Value], request: Request, finish: Finish) -> JacobianPlan:
     """The plan of the Jacobians of some ends towards some sources, jointly.
 
     `finish` makes of the blocks what the caller wants, so that its cost counts.
     """
-    with carrying(here().derived("tangent")):
+    with carrying(here().derived("tangent")), hinting(request.options.hints):
         linear = linearize(ends, sources)
         reduced = Accumulation(linear, linear.into, ends[0].dtype)
         reduced.eliminate_light()
@@ -111,15 +114,40 @@ def plan(
         chain_plan = links.plan() if links else None
         known = topological_order([*ends, *sources])
         found: list[Candidate] = []
-        for name, order in _orders(reduced, mode, links, chain_plan):
+        for name, order in _orders(reduced, request.mode, links, chain_plan):
             if any(order == each.order for each in found):
                 continue
             left = reduced.copy()
             left.eliminate(order)
             results = finish(left.blocks())
             found.append(Candidate(name, order, effort(flatten(results, "results"), known), results))
-    best = min(found, key=lambda each: each.effort.seconds)
-    return JacobianPlan(best, tuple(found), reduced, links, chain_plan)
+        made = JacobianPlan(found[0], tuple(found), reduced, links, chain_plan, request)
+        return replace(made, chosen=_chosen(made, known))
+
+
+def _chosen(made: JacobianPlan, known: Sequence[Node]) -> Candidate:
+    """The cheapest candidate within the limit of memory, by count or by measurement."""
+    request = made.request
+    ordered = sorted(made.candidates, key=lambda each: each.effort.seconds)
+    if request.memory is not None:
+        from .chunks import parts_within
+        from .measuring import predicted_peak
+
+        peaks = [predicted_peak(each) for each in ordered]
+        fitting = [each for each, peak in zip(ordered, peaks, strict=True) if peak <= request.memory]
+        if not fitting:
+            best = ordered[0]
+            cut, result = parts_within(made.reduced, best.order, request.format, request.memory, min(peaks))
+            cost = effort(flatten([result], "results"), known)
+            return Candidate(f"{best.name}, {cut}", best.order, cost, [result])
+        ordered = fitting
+    if request.options.plan == "measure" and len(ordered) > 1:
+        from .measuring import measure
+
+        few = replace(made, candidates=tuple(ordered[:MEASURED]))
+        times = {row.name: row.seconds for row in measure(few, {}).rows}
+        return min(few.candidates, key=lambda each: times[each.name])
+    return ordered[0]
 
 
 def _orders(

@@ -18,8 +18,9 @@ from ..ops.reduce import sum
 from ..origin import carrying, here
 from ..types import format_shape
 from ..value import Value
-from .api import Format, Mode, planned, results
+from .api import planned, results
 from .diagonals import diagonal
+from .options import Format, Mode, PlanOptions, Request
 from .result import Jacobian
 
 
@@ -28,13 +29,16 @@ def hessian(
     wrt: Tree,
     mode: Mode = "auto",
     format: Format = "auto",
+    memory: int | None = None,
+    options: PlanOptions | None = None,
     disconnected: Disconnected = "raise",
 ) -> Any:
     """The second derivatives of a scalar towards `wrt`: the Jacobian of its gradient.
 
     A `Jacobian` of shape `wrt.shape + wrt.shape`, or with `format="dense"` an ordinary value; for lists and
-    dicts nested twice: `hessian(loss, {"w": w, "b": b})["w"]["b"]` has shape `w.shape + b.shape`. `mode` and
-    `format` are as in `jacobian`. A second derivative that is zero is zero, not an error.
+    dicts nested twice: `hessian(loss, {"w": w, "b": b})["w"]["b"]` has shape `w.shape + b.shape`. `mode`,
+    `format`, `memory` and `options` are as in `jacobian`. A second derivative that is zero is zero, not an
+    error.
 
     Raises ShapeError if the loss is not scalar, and NotDifferentiableError for dtypes other than floats,
     where a path needs a derivative that does not exist, and if no derivative flows from the loss to some
@@ -47,7 +51,12 @@ def hessian(
            [2., 6.]], dtype=float32)
     """
     gradient = _gradient(loss, wrt, disconnected)
-    made = planned(flatten(gradient, "y"), flatten(wrt, "wrt"), mode, format, zeros=True)
+    made = planned(
+        flatten(gradient, "y"),
+        flatten(wrt, "wrt"),
+        Request(mode, format, memory, options or PlanOptions()),
+        zeros=True,
+    )
     return results(gradient, wrt, made)
 
 

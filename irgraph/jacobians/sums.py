@@ -119,9 +119,9 @@ def coarsened(terms: Sequence[Term], dtype: DType) -> list[Term]:
     groups: dict[object, list[Term]] = {}
     for term in terms:
         groups.setdefault((ties(term), frozenset(_gathers(term))), []).append(term)
-    found = [_as_one(group, dtype) if len(group) > 1 and _pays(group) else None for group in groups.values()]
+    found = [as_one(group, dtype) if len(group) > 1 and _pays(group) else None for group in groups.values()]
     kept = [t for group, one in zip(groups.values(), found, strict=True) for t in ([one] if one else group)]
-    return kept if len(kept) <= ABOUNDING else [_as_one(kept, dtype)]
+    return kept if len(kept) <= ABOUNDING else [as_one(kept, dtype)]
 
 
 ABOUNDING = 24
@@ -138,7 +138,7 @@ def tidied(terms: Sequence[Term], dtype: DType) -> list[Term]:
         groups.setdefault((ties(term), frozenset(_gathers(term))), []).append(term)
     found: list[Term] = []
     for group in groups.values():
-        found += [_as_one(group, dtype)] if len(group) > 1 and _pays(group, 1.5) else group
+        found += [as_one(group, dtype)] if len(group) > 1 and _pays(group, 1.5) else group
     return found
 
 
@@ -173,7 +173,7 @@ def _gathers(term: Term) -> dict[Gather, int]:
     return found
 
 
-def _as_one(terms: Sequence[Term], dtype: DType) -> Term:
+def as_one(terms: Sequence[Term], dtype: DType) -> Term:
     """One term in place of many, with the ties and gathers that all of them have."""
     held = sorted(common_ties(terms))
     shared = set.intersection(*(set(_gathers(term)) for term in terms))
