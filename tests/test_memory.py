@@ -36,8 +36,9 @@ class RandomProgram:
         ]
         self.states = [(ig.state(n, a.shape, "float64", init=a), a) for n, a in self.start.items()]
         self.known += self.states
+        kinds = [self.unary, self.binary, self.view, self.reduction, self.product, self.parts]
         for _ in range(count):
-            self.known.append(self.pick([self.unary, self.binary, self.view, self.reduction, self.product])())
+            self.known.append(self.pick(kinds)())
         self.outputs = [self.pick(self.known) for _ in range(3)]
         self.updates = [(state, self.onto(old)) for state, old in self.states]
 
@@ -81,6 +82,15 @@ class RandomProgram:
         x, a = self.pick(self.known)
         y, b = self.onto(a)
         return ig.tanh(x @ y.T), np.tanh(a @ b.T)
+
+    def parts(self) -> Pair:
+        x, a = self.pick(self.known)
+        others = [self.onto(a) for _ in range(2)] + [self.pick([self.unary, self.binary])() for _ in range(2)]
+        pairs = [(x, a), *(pair for pair in others if pair[1].shape[1] == a.shape[1])]
+        self.rng.shuffle(pairs)
+        axis = 0 if any(pair[1].shape[0] != a.shape[0] for pair in pairs) else int(self.rng.integers(2))
+        whole = ig.concatenate([pair[0] for pair in pairs], axis)
+        return whole, np.concatenate([pair[1] for pair in pairs], axis)
 
     def onto(self, like: Array) -> Pair:
         """Some value of a given shape."""

@@ -1,5 +1,6 @@
 """Kernels over any NumPy-like module, and how a plan becomes calls. Executors build on this."""
 
+from .concatenation import parts_to_copy
 from .indexed import out_of_range
 from .linear_algebra import INDEFINITE, SINGULAR, STUCK, ZERO, Complaint, no_result
 from .prepare import Arrays, Memory, Prepared, Views, not_finite, prepare
@@ -22,5 +23,6 @@ __all__ = [
     "no_result",
     "not_finite",
     "out_of_range",
+    "parts_to_copy",
     "prepare",
 ]

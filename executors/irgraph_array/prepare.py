@@ -16,6 +16,7 @@ from irgraph.types import numpy_kind
 from irgraph.value import Node
 
 from . import (  # noqa: F401  # enter their kernels into the table
+    concatenation,
     conv,
     floats,
     indexed,

@@ -307,18 +307,6 @@ def _pad(
     yield assign(out[tuple(region)], x)
 
 
-@kernel(slicing.Concatenate)
-def _concatenate(
-    context: Context, op: slicing.Concatenate, inputs: Sequence[Array], outputs: Sequence[Array]
-) -> Iterable[Call]:
-    (out,) = outputs
-    start = 0
-    for x in inputs:
-        stop = start + x.shape[op.axis]
-        yield assign(out[(slice(None),) * op.axis + (slice(start, stop),)], x)
-        start = stop
-
-
 @kernel(Matmul)
 def _matmul(context: Context, op: Op, inputs: Sequence[Array], outputs: Sequence[Array]) -> Iterable[Call]:
     """One GEMM where the right operand is a matrix: leading axes on the left count as rows."""

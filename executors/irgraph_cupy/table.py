@@ -28,7 +28,7 @@ from irgraph.ops.matmul import Matmul
 from irgraph.ops.products import Prod
 from irgraph.value import Node
 from irgraph_array import KERNELS as SHARED
-from irgraph_array import Kernel
+from irgraph_array import Kernel, parts_to_copy
 
 from .elementwise import launch_copy, launch_fill, launch_iota, launch_op, launch_take
 from .indexed import (
@@ -190,12 +190,8 @@ def _pad(
 def _concatenate(
     context: CudaContext, op: slicing.Concatenate, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> Iterable[Action]:
-    (out,) = outputs
-    start = 0
-    for x in inputs:
-        stop = start + x.shape[op.axis]
-        yield from launch_copy(x, out[(slice(None),) * op.axis + (slice(start, stop),)])
-        start = stop
+    for part, x in parts_to_copy(op.axis, inputs, outputs[0]):
+        yield from launch_copy(x, part)
 
 
 @kernel(Matmul)

@@ -1,12 +1,13 @@
 """Binding named dims and placing every value in one arena, before anything runs.
 
 Views share their source's buffer. An elementwise node writes over an input that dies there, where the
-executor's kernel allows it.
+executor's kernel allows it. Parts of a concatenation are computed inside its result where they can be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ..dims import Guard
 from ..errors import FeedError, explain
@@ -15,8 +16,11 @@ from ..op import Op
 from ..types import TensorType
 from ..value import Node, Value
 from .arena import assign_offsets
+from .concatenation import Homes, find_homes
 from .plan import Buffer, Plan, Slot, Step
 from .schedule import Schedule
+
+DEARER = 1 / 16  # the part of the arena by which it may grow for copies that are saved
 
 
 def plan(
@@ -24,18 +28,19 @@ def plan(
     sizes: Mapping[str, int],
     may_overwrite: Callable[[Op], bool],
 ) -> Plan:
-    """The plan for one binding of the named dims."""
+    """The plan for one binding of the named dims.
+
+    Parts of concatenations are computed in place, unless that takes more than a sixteenth more memory: the
+    result then lives from its first part on.
+    """
     placing = _Placing(schedule, sizes, may_overwrite)
-    feeds = {name: placing.place(value, 0) for name, value in schedule.graph.inputs.items()}
-    for value in schedule.graph.states.values():
-        placing.place(value, 0, state=True)
-    prologue = placing.steps(schedule.prologue, start=0, forever=True)
-    compute = placing.steps(schedule.compute, start=1)
-    commit = placing.steps(schedule.commit, start=schedule.outputs_at + 1)
-    copies = [(placing.slots[state], placing.slots[new]) for state, new in schedule.copies]
-    outputs = [placing.slots[value] for value in schedule.graph.outputs]
-    nbytes = assign_offsets(placing.buffers)
-    return Plan(dict(sizes), feeds, prologue, compute, commit, copies, outputs, placing.buffers, nbytes)
+    placing.homes = find_homes(schedule, placing.sizes, lambda type: placing.bound(type)[2])
+    planned = placing.plan()
+    if placing.homes:
+        apart = _Placing(schedule, sizes, may_overwrite).plan()
+        if planned.arena_nbytes > apart.arena_nbytes * (1 + DEARER):
+            return apart
+    return planned
 
 
 def check_guards(assumed: Mapping[Guard, Node], sizes: Mapping[str, int]) -> None:
@@ -62,11 +67,26 @@ class _Placing:
         may_overwrite: Callable[[Op], bool],
     ) -> None:
         self.schedule = schedule
-        self.sizes = sizes
+        self.sizes = dict(sizes)
         self.may_overwrite = may_overwrite
         self.slots: dict[Value, Slot] = {}
         self.buffers: list[Buffer] = []
+        self.homes: Homes = {}
         self._bound: dict[TensorType, tuple[Layout, int, TensorType]] = {}
+
+    def plan(self) -> Plan:
+        """Place everything."""
+        order = self.schedule
+        feeds = {name: self.place(value, 0) for name, value in order.graph.inputs.items()}
+        for value in order.graph.states.values():
+            self.place(value, 0, state=True)
+        prologue = self.steps(order.prologue, start=0, forever=True)
+        compute = self.steps(order.compute, start=1)
+        commit = self.steps(order.commit, start=order.outputs_at + 1)
+        copies = [(self.slots[state], self.slots[new]) for state, new in order.copies]
+        outputs = [self.slots[value] for value in order.graph.outputs]
+        nbytes = assign_offsets(self.buffers)
+        return Plan(self.sizes, feeds, prologue, compute, commit, copies, outputs, self.buffers, nbytes)
 
     def bound(self, type: TensorType) -> tuple[Layout, int, TensorType]:
         """The dense layout, the bytes, and the type with numbers."""
@@ -122,6 +142,13 @@ class _Placing:
         if state is not None:
             self.slots[value] = self.slots[state]
             return
+        if value in self.homes:
+            self._inside(value, position)
+            return
+        if value in self.slots:  # its first part was there before it
+            buffer = self.slots[value].buffer
+            buffer.last = max(buffer.last, position)
+            return
         if not forever and self.may_overwrite(node.op):
             layout, nbytes, _ = self.bound(value.type)
             for slot in inputs:
@@ -130,6 +157,20 @@ class _Placing:
                     self.slots[value] = Slot(slot.buffer, layout, value.dtype)
                     return
         self.place(value, position, forever=forever)
+
+    def _inside(self, value: Value, position: int) -> None:
+        """Place a value in the buffer of what it is a part of, which comes to life with its first part."""
+        whole, start = value, 0
+        while whole in self.homes:
+            whole, offset = self.homes[whole]
+            start += offset
+        if whole not in self.slots:
+            self.place(whole, position)
+        buffer = self.slots[whole].buffer
+        buffer.last = max(buffer.last, self.schedule.last_use.get(value, position))
+        buffer.parts += 1
+        layout, _, _ = self.bound(value.type)
+        self.slots[value] = Slot(buffer, replace(layout, offset=start), value.dtype)
 
     def _dies(self, slot: Slot, layout: Layout, value: Value, inputs: tuple[Slot, ...], nbytes: int) -> bool:
         """Whether an output with this layout may be written over an input that nobody reads later: they fit,

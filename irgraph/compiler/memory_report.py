@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..dims import Size
 from ..state import State
-from .plan import Plan, formula
+from .plan import Buffer, Plan, formula
 from .schedule import Schedule
 
 
@@ -56,10 +56,7 @@ def report_memory(plan: Plan, schedule: Schedule, state: State, allocated: int |
     """Describe a plan's memory."""
     peak, position = plan.live_peak()
     live = plan.live_at(position)
-    values = tuple(
-        LiveValue(b.nbytes, b.owner.type.nbytes, f"{b.owner.label} : {b.owner.type}  # {b.owner.node.origin}")
-        for b in live
-    )
+    values = tuple(LiveValue(b.nbytes, b.owner.type.nbytes, _described(b)) for b in live)
     return MemoryReport(
         sizes=plan.sizes,
         arena=plan.arena_nbytes,
@@ -70,6 +67,12 @@ def report_memory(plan: Plan, schedule: Schedule, state: State, allocated: int |
         at=_place(schedule, position),
         values=values,
     )
+
+
+def _described(buffer: Buffer) -> str:
+    owner = buffer.owner
+    parts = f", {buffer.parts} part{'s' * (buffer.parts > 1)} computed in place" if buffer.parts else ""
+    return f"{owner.label} : {owner.type}{parts}  # {owner.node.origin}"
 
 
 def _place(schedule: Schedule, position: int) -> str:

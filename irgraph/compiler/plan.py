@@ -17,10 +17,11 @@ ALIGNMENT = 64  # bytes: a cache line, and enough for every vector unit
 class Buffer:
     """Memory for one or more values: a piece of the arena, or a state variable.
 
-    It is live from position `first` to `last`, both included.
+    It is live from position `first` to `last`, both included. `parts` counts the values that are computed
+    where a concatenation, its owner, has them.
     """
 
-    __slots__ = ("first", "kind", "last", "nbytes", "offset", "owner")
+    __slots__ = ("first", "kind", "last", "nbytes", "offset", "owner", "parts")
 
     def __init__(
         self, kind: Literal["arena", "state"], owner: Value, nbytes: int, first: int, last: int
@@ -31,6 +32,7 @@ class Buffer:
         self.first = first
         self.last = last
         self.offset = -1
+        self.parts = 0
 
     @property
     def variable(self) -> str:

@@ -74,6 +74,24 @@ def overlapping_operands_are_read_before_they_are_written(executor: Executor) ->
 
 
 @point
+def parts_lie_where_their_concatenation_has_them(executor: Executor) -> None:
+    """Rows computed one by one, stacked, stacked again and read beside the whole, as NumPy has them."""
+    x = input("x", ("n", 3), "float64")
+    rows = [elementary.exp(x) * 2.0, trigonometric.tanh(x), x, elementary.exp(x) * 2.0, x[:1] + x]
+    inner = concatenate(rows[:3])
+    value = concatenate([inner, rows[3], rows[4], rows[1]])
+    f = compiled(executor, [value, (value + 1.0).sum(0), inner * 2.0, rows[1]])
+    array = np.random.default_rng(6).normal(size=(4, 3))
+    for scale in (1.0, -0.5):
+        a = array * scale
+        parts = [np.exp(a) * 2, np.tanh(a), a, np.exp(a) * 2, a[:1] + a, np.tanh(a)]
+        whole = np.concatenate(parts)
+        wanted = [whole, (whole + 1).sum(0), whole[:12] * 2, parts[1]]
+        for position, (found, expected) in enumerate(zip(f(x=a), wanted, strict=True)):
+            same(found, expected, f"output {position}", executor, 1e-12)
+
+
+@point
 def single_pass_kernels_may_write_over_an_input(executor: Executor) -> None:
     """A long chain, planned in place as far as is_single_pass allows, gives what NumPy gives."""
     x, y = input("x", ("n", 3), "float64"), input("y", (3,), "float64")
