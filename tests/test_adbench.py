@@ -199,7 +199,43 @@ def test_the_rest_pose_is_the_inverse_of_the_models() -> None:
     np.testing.assert_allclose(product, np.tile(np.eye(4), (22, 1, 1)), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"mode": "forward"}, {"mode": "reverse"}, {"format": "sparse"}], ids=str
+)
+@pytest.mark.parametrize("name", TASKS)
+def test_whole_jacobians_are_the_columns_of_forward_mode(name: str, options: dict[str, Any]) -> None:
+    feeds, graph, _ = TASKS[name]()
+    values = parameter_values(feeds)
+    outputs = graph(**values)
+    ends = list(outputs) if isinstance(outputs, tuple) else [outputs]
+    compiled = ig.compile(ig.jacobian(ends, list(values.values()), **options))
+    rows = compiled(**{key: a for key, a in feeds.items() if key in compiled.graph.inputs})
+    sizes = [array.size for array in feeds.values()]
+    found = np.concatenate(
+        [np.concatenate([matrix(*pair) for pair in zip(row, sizes, strict=True)], 1) for row in rows]
+    )
+    columns = forward_jacobian(feeds, graph)
+    np.testing.assert_allclose(found, columns, rtol=1e-10, atol=1e-12 * np.abs(columns).max())
+
+
+def test_the_jacobian_of_bundle_adjustment_is_as_sparse_as_its_observations() -> None:
+    feeds, graph, _ = bundle_task()
+    values = parameter_values(feeds)
+    rows = ig.compile(ig.jacobian(list(graph(**values)), list(values.values()), format="sparse"))(**feeds)
+    count = len(feeds["weights"])
+    assert [[block.nnz for block in row] for row in rows] == [
+        [22 * count, 6 * count, 2 * count],
+        [0, 0, count],
+    ]
+
+
 # ---------------------------------------------------------------------------------------- derivatives
+
+
+def matrix(block: Any, columns: int) -> Array:
+    """A block of a Jacobian with the output's axes as one and the input's as one."""
+    dense = block.toarray() if hasattr(block, "toarray") else np.asarray(block)
+    return np.asarray(dense.reshape(-1, columns))
 
 
 def forward_jacobian(feeds: dict[str, Array], graph: Callable[..., Any]) -> Array:

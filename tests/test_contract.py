@@ -12,6 +12,7 @@ import pytest
 import irgraph as ig
 from irgraph.autodiff.emit import apply, total
 from irgraph.dims import bind
+from irgraph.graph import topological_order
 from irgraph.local_jacobian import (
     Coefficient,
     Dense,
@@ -222,6 +223,25 @@ def test_two_parts_of_one_whole_are_a_diagonal() -> None:
     factors: tuple[Factor, ...] = (Slice(one, whole), Slice(two, whole), Dense(x, Labels([one, two])))
     for target in (Labels(), Labels([whole])):
         agree(random, [contract(factors, target, float64)], [einsum(factors, target, random.feeds)])
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_two_indices_over_summed_axes_are_one(named: bool) -> None:
+    """A block for each pair, added where the pair belongs: no matrix of zeros and ones is made."""
+    random = Random(0)
+    first, second = Label(ig.Dim.of("n") if named else 3), Label(4)
+    p, q, k = Label(5), Label(2), Label(2)
+    one = Pick(random.input(random.rng.integers(0, 3, (5, 2)), [5, 2]), Labels([p, q]), first)
+    two = Pick(random.input(random.rng.integers(0, 4, (2, 5)), [2, 5]), Labels([q, p]), second)
+    blocks = Dense(random.numbers([k, p, q]), Labels([k, p, q]))
+    values, wanted = [], []
+    for target in (Labels([second, k, first]), Labels([first, second]), Labels([first, second, p])):
+        values.append(contract([one, two, blocks], target, float64))
+        wanted.append(einsum([one, two, blocks], target, random.feeds))
+    agree(random, values, wanted)
+    if not named:
+        made = [value.shape for node in topological_order(values[:2]) for value in node.outputs]
+        assert max(math.prod(bind(size, SIZES) for size in shape) for shape in made) == 3 * 4 * 2
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -4,6 +4,7 @@ map.
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 import irgraph as ig
+from irgraph.dims import bind
 from irgraph.errors import NotDifferentiableError
+from irgraph.graph import topological_order
 from irgraph.testing import CASES, Case
 
 REAL = [
@@ -69,3 +72,34 @@ def sum_of(values: list[ig.Value]) -> ig.Value:
     for value in rest:
         total = total + value
     return total
+
+
+def test_factors_that_all_terms_have_are_taken_out_as_often_as_all_have_them() -> None:
+    """e² has the factor e twice where another term has it once."""
+    x = ig.input("x", (4,), "float64")
+    e = ig.exp(x)
+    found = ig.evaluate(ig.jacobian(ig.sum(e * e) + ig.sum(ig.sin(e)), x, format="dense"), x=POINT)
+    wanted = np.exp(POINT) * (2 * np.exp(POINT) + np.cos(np.exp(POINT)))
+    np.testing.assert_allclose(found, wanted, rtol=1e-13)
+
+
+POINT = np.array([0.3, -0.7, 1.1, 0.2])
+
+
+def test_a_sum_over_pairs_has_blocks_and_no_matrix_over_pairs() -> None:
+    """The second derivatives of a potential: a block for each pair, added at four places."""
+    count = 9
+    first, second = np.triu_indices(count, 1)
+    x = ig.input("x", (count, 2), "float64")
+    apart = x[first] - x[second]
+    hessian = ig.hessian(ig.sum(ig.exp(-ig.sum(apart * apart, 1))), x, format="dense")
+    made = [value.shape for node in topological_order([hessian]) for value in node.outputs]
+    assert max(math.prod(bind(size, {}) for size in shape) for shape in made) == (2 * count) ** 2
+    at = np.random.default_rng(0).standard_normal((count, 2))
+    wanted = np.zeros((count, 2, count, 2))
+    for i, j in zip(first, second, strict=True):
+        d = at[i] - at[j]
+        block = np.exp(-d @ d) * (4 * np.outer(d, d) - 2 * np.eye(2))
+        for a, b, sign in ((i, i, 1), (j, j, 1), (i, j, -1), (j, i, -1)):
+            wanted[a, :, b] += sign * block
+    np.testing.assert_allclose(ig.evaluate(hessian, x=at), wanted, rtol=1e-12, atol=1e-14)

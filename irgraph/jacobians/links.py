@@ -213,6 +213,8 @@ def _joined(term: Term, first: Link, second: Link) -> Term | None:
                     shifted if start == 0 else shifted + scaled_unit(Coefficient(times=start), index.dtype)
                 )
                 return without(term, first, second, plus=[Pick(shifted, at, whole)])
+        case Pick(index, at, a), Pick(other, also, b) if index is other and at == also and a is not b:
+            return _as_one(without(term, second), b, a)
         case Pick(index, at, a), Pick(other, also, whole) if a in also and a is not whole:
             if _inner(term, [a], first, second):
                 rest = Labels(label for label in also if label is not a)

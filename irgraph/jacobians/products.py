@@ -170,8 +170,7 @@ def _merged(terms: list[Term], dtype: DType) -> list[Term]:
         return [Term(first.out, first.in_, first.factors, coefficient)] if number else []
     if not dense[0] or _stays_factored(dense):
         return terms
-    shared = [f for f in dense[0] if all(any(_same(f, g) for g in each) for each in dense[1:])]
-    rests = [[f for f in each if not any(_same(f, g) for g in shared)] for each in dense]
+    shared, rests = _shared(dense)
     return [Term(first.out, first.in_, (*links, *shared, _sum(alike, rests, dtype)), ONE)]
 
 
@@ -184,8 +183,20 @@ def _same(a: Dense, b: Dense) -> bool:
     return a.value is b.value and a.labels == b.labels
 
 
+def _shared(dense: Sequence[Sequence[Dense]]) -> tuple[list[Dense], list[list[Dense]]]:
+    """The factors that all have, each as often as all have it, and what each has beside them."""
+    shared, rests = [], [list(each) for each in dense]
+    for factor in dense[0]:
+        found = [next((n for n, f in enumerate(rest) if _same(f, factor)), None) for rest in rests]
+        if None not in found:
+            shared.append(factor)
+            for rest, place in zip(rests, found, strict=True):
+                del rest[place]  # type: ignore[arg-type]  # each has one
+    return shared, rests
+
+
 def _equal(a: Sequence[Dense], b: Sequence[Dense]) -> bool:
-    return len(a) == len(b) and all(any(_same(f, g) for g in b) for f in a)
+    return not any(_shared([a, b])[1])
 
 
 def _stays_factored(dense: Sequence[Sequence[Dense]]) -> bool:

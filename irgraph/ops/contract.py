@@ -18,13 +18,13 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 from ..dims import estimate, product
-from ..local_jacobian import Dense, Factor, Label, Labels, Link, Map, Pick, Ravel, Slice
+from ..local_jacobian import Coefficient, Dense, Factor, Label, Labels, Link, Map, Pick, Ravel, Slice
 from ..types import DType, TensorType, bool_
 from ..value import Value
 from . import slicing
 from .arrange import arranged, as_number, grouped, permuted, repeated, reshaped, summed, thin, times
 from .comparison import equal
-from .constants import Full, arange
+from .constants import Full, arange, scaled_unit
 from .indexing import Gather, ScatterAdd
 from .matmul import Matmul
 
@@ -65,7 +65,9 @@ class _Network:
         return arranged(as_number(last.value, self.dtype), last.labels, self.target)
 
     def _step(self) -> bool:
-        if self._sum_dead() or self._follow(grow=False) or self._pair(outer=False) or self._follow(grow=True):
+        if self._sum_dead() or self._follow(grow=False) or self._pair(outer=False):
+            return True
+        if self._join_picks() or self._follow(grow=True):
             return True
         if len(self.operands) > 1:
             return self._pair(outer=True)
@@ -201,6 +203,26 @@ class _Network:
         return self._replace(
             operand, Dense(op(updates, index), Labels((*batch, *before, link.whole, *after))), [link]
         )
+
+    def _join_picks(self) -> bool:
+        """Two indices over the same summed axes as one, into the product of what they point into."""
+        picks = [link for link in self.links if isinstance(link, Pick)]
+        for a, b in itertools.combinations(picks, 2):
+            if set(a.at) != set(b.at) or a.whole is b.whole:
+                continue
+            holders = [x for x in self.operands if not set(x.labels).isdisjoint(a.at)]
+            if len(holders) != 1 or any(self._needed(label, *holders, a, b) for label in a.at):
+                continue
+            if a.whole in holders[0].labels or b.whole in holders[0].labels:
+                continue
+            whole = Label(a.whole.size * b.whole.size)
+            other = permuted(b.index, [b.at.index(label) for label in a.at])
+            rows = times(a.index, scaled_unit(Coefficient(times=b.whole.size), a.index.dtype))
+            kept = [link for link in self.links if link is not a and link is not b]
+            joint = Pick(rows + other.astype(a.index.dtype), a.at, whole)
+            self.links = [*kept, joint, Ravel(Labels((whole,)), Labels((a.whole, b.whole)))]
+            return True
+        return False
 
     def _densify(self, link: Link) -> Dense:
         """The link as an array of zeros and ones (or the matrix of a map)."""
