@@ -35,7 +35,7 @@ from benchmarks.worker import PeerError
 
 PURPOSE = "seconds of whole Jacobians and Hessians; planning; memory; ratios are irgraph's to a peer's"
 ROUNDS = 11
-TURN_SECONDS, CASE_SECONDS = 0.2, 8.0
+TURN_SECONDS, CASE_SECONDS = 0.1, 4.0
 PAUSE_SECONDS = 0.06
 TOLERANCE = {"float32": 2e-4, "float64": 1e-10}
 AHEAD = "ahead of all not by hand"
