@@ -10,6 +10,7 @@ from .function import Function, compile, evaluate
 from .graph import Graph
 from .jacobians.api import jacobian, plan_jacobian
 from .jacobians.options import PlanOptions
+from .jacobians.batch import batch_jacobian
 from .jacobians.result import Jacobian
 from .jacobians.second_order import gauss_newton_product, hessian, hessian_diagonal, hvp, laplacian
 from .op import Cost, Op
@@ -145,6 +146,7 @@ __all__ = [
     "argsort",
     "array_split",
     "average_pool",
+    "batch_jacobian",
     "batch_norm",
     "broadcast_to",
     "cast",

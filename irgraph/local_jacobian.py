@@ -128,23 +128,26 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A linear map from `right` to `left` given by functions that emit nodes.
+    """A linear map from `right` to `left` given by functions that emit nodes; another one at each position
+    of `over`.
 
-    `push(t, lead)` maps a value whose last axes are `right` to one whose last axes are `left`;
-    `pull` is its transpose. Both leave the `lead` leading axes as they are.
+    `push(t, lead)` maps a value with `lead` leading axes, then `over`, then `right`, to one whose last axes
+    are `left`; `pull` is its transpose. Both leave the axes before as they are.
     """
 
     push: Callable[[Value, int], Value]
     pull: Callable[[Value, int], Value]
     left: Labels
     right: Labels
+    over: Labels = Labels()  # noqa: RUF009 - immutable
 
     @property
     def labels(self) -> Labels:
-        return Labels(self.left + self.right)
+        return Labels(self.over + self.left + self.right)
 
     def rename(self, rename: Rename) -> Map:
-        return Map(self.push, self.pull, Labels(map(rename, self.left)), Labels(map(rename, self.right)))
+        left, right, over = (Labels(map(rename, side)) for side in (self.left, self.right, self.over))
+        return Map(self.push, self.pull, left, right, over)
 
 
 Link = Slice | Ravel | Pick | Map
@@ -210,8 +213,8 @@ def _factor_text(factor: Factor, spell: Callable[[Iterable[Label]], str]) -> str
             return f"({spell(left)}~{spell(right)})"
         case Pick(_, at, whole):
             return f"({spell([whole])}=index[{spell(at)}])"
-        case Map(_, _, left, right):
-            return f"map[{spell(left)}|{spell(right)}]"
+        case Map(_, _, left, right, over):
+            return f"map[{spell((*over, *left))}|{spell((*over, *right))}]"
 
 
 class Terms(tuple[Term, ...]):

@@ -57,6 +57,10 @@ class Op:
     and `jvp` on the whole node, or `expand`, whose nodes are then differentiated in its place. `vjp` and
     `jvp` come first, then terms, then the expansion: an op that has terms or an expansion may state `vjp`
     or `jvp` as well, where one pass over all inputs is better.
+
+    Law of `core_rank`: where it is k, the axes of the first input before its last k are the first ones of all
+    inputs and outputs, and only repeat the op; `vjp` and `jvp` hold for any number of them. So many
+    directions are one product, and a Jacobian knows that the repetitions do not meet.
     """
 
     name: ClassVar[str] = ""
@@ -71,6 +75,7 @@ class Op:
     moves: ClassVar[bool] = False  # only puts elements elsewhere, or chooses among them: exact in every dtype
     takes_complex: ClassVar[bool] = False  # is defined, with its derivative, for complex numbers
     checks: ClassVar[bool] = False  # may fail at run time on what it is fed
+    core_rank: ClassVar[int | None] = None  # axes of the first input that one application takes; see below
     effect: ClassVar[bool] = False  # does more than compute: never merged with an equal one, nor folded
     onnx_type: ClassVar[str | None] = None  # the ONNX op with the same inputs and no attributes
     no_onnx: ClassVar[str | None] = None  # why there is no ONNX form

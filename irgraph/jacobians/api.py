@@ -90,7 +90,7 @@ def planned(
     def finish(blocks: Blocks) -> list[Any]:
         for u, source in enumerate(sources):
             if not zeros and 0 not in source.shape and not any((v, u) in blocks for v in range(len(ends))):
-                raise _unreached(source, ends)
+                raise unreached(source, ends)
         made: list[Any] = []
         for v, end in enumerate(ends):
             for u, source in enumerate(sources):
@@ -115,7 +115,8 @@ def _with_plan(result: Any, made: JacobianPlan) -> Any:
     return result
 
 
-def _unreached(source: Value, ends: Sequence[Value]) -> NotDifferentiableError:
+def unreached(source: Value, ends: Sequence[Value]) -> NotDifferentiableError:
+    """The error for a source that no end depends on."""
     names = " or ".join(end.label for end in ends)
     return NotDifferentiableError(
         explain(

@@ -12,9 +12,9 @@ from ..autodiff.reverse import not_differentiable, require_types
 from ..autodiff.walk import walk
 from ..dims import product
 from ..errors import GraphError, NotDifferentiableError, explain
-from ..local_jacobian import Map, NotDifferentiable, Terms, labels, term
+from ..local_jacobian import Labels, Map, NotDifferentiable, Terms, labels, term
 from ..op import Op
-from ..ops.arrange import reshaped
+from ..ops.arrange import repeated, reshaped
 from ..ops.constants import zeros
 from ..ops.rearranging import stack
 from ..origin import carrying
@@ -129,35 +129,71 @@ def _edges(
 
 
 def opaque(node: Node, output: int, position: int) -> Terms:
-    """The local Jacobian of an op that has products with it only, as a map."""
+    """The local Jacobian of an op that has products with it only, as a map; see `Op.core_rank`."""
     y, x = node.outputs[output], node.inputs[position]
+    first, core = node.inputs[0], node.op.core_rank
+    batch = 0 if core is None else first.ndim - core
+    left = labels(y)
+    right = Labels((*left[:batch], *labels(x)[batch:]))
+    sides = Labels(left[batch:]), Labels(right[batch:])
+    at_once = _at_once if core is not None else _each
+    push, pull = at_once(node, _pushed(output, position)), at_once(node, _pulled(output, position))
+    return term(left, right, Map(push, pull, *sides, Labels(left[:batch])))
 
-    def push(tangent: Value) -> Value:
-        tangents: list[Value | None] = [None] * len(node.inputs)
+
+Product = Callable[[Op, Sequence[Value], Sequence[Value], Value], Value]
+"""A product with the Jacobian of an op, for inputs, outputs and one direction."""
+
+
+def _pushed(output: int, position: int) -> Product:
+    def push(op: Op, inputs: Sequence[Value], outputs: Sequence[Value], tangent: Value) -> Value:
+        tangents: list[Value | None] = [None] * len(inputs)
         tangents[position] = tangent
-        pushed = node.op.jvp(node.inputs, node.outputs, tangents)
-        require_types(node, "jvp", node.outputs, pushed)
-        found = pushed[output]
+        pushed = op.jvp(inputs, outputs, tangents)
+        require_types(outputs[0].node, "jvp", outputs, pushed)
+        found, y = pushed[output], outputs[output]
         return zeros(y.shape, y.dtype) if found is None else found
 
-    def pull(cotangent: Value) -> Value:
-        cotangents: list[Value | None] = [None] * len(node.outputs)
+    return push
+
+
+def _pulled(output: int, position: int) -> Product:
+    def pull(op: Op, inputs: Sequence[Value], outputs: Sequence[Value], cotangent: Value) -> Value:
+        cotangents: list[Value | None] = [None] * len(outputs)
         cotangents[output] = cotangent
-        pulled = node.op.vjp(node.inputs, node.outputs, cotangents)
-        require_types(node, "vjp", node.inputs, pulled)
-        found = pulled[position]
+        pulled = op.vjp(inputs, outputs, cotangents)
+        require_types(outputs[0].node, "vjp", inputs, pulled)
+        found, x = pulled[position], inputs[position]
         return zeros(x.shape, x.dtype) if found is None else found
 
-    left, right = labels(y), labels(x)
-    return term(left, right, Map(_each(push, node), _each(pull, node), left, right))
+    return pull
 
 
-def _each(apply: Callable[[Value], Value], node: Node) -> Callable[[Value, int], Value]:
-    """A function of one direction as one of many: applied to each in turn."""
+def _at_once(node: Node, product_of: Product) -> Callable[[Value, int], Value]:
+    """A product for many directions: they are one more axis before those that repeat the op."""
 
     def mapped(directions: Value, lead: int) -> Value:
         if not lead:
-            return apply(directions)
+            return product_of(node.op, node.inputs, node.outputs, directions)
+        leading = directions.shape[:lead]
+        count = product(leading)
+        inputs, outputs = (
+            [repeated(value, (count, *value.shape)) for value in values]
+            for values in (node.inputs, node.outputs)
+        )
+        flat = reshaped(directions, (count, *directions.shape[lead:]))
+        made = product_of(node.op, inputs, outputs, flat)
+        return reshaped(made, (*leading, *made.shape[1:]))
+
+    return mapped
+
+
+def _each(node: Node, product_of: Product) -> Callable[[Value, int], Value]:
+    """A product for many directions: each in turn."""
+
+    def mapped(directions: Value, lead: int) -> Value:
+        if not lead:
+            return product_of(node.op, node.inputs, node.outputs, directions)
         leading = directions.shape[:lead]
         count = product(leading)
         if not isinstance(count, int):
@@ -170,7 +206,7 @@ def _each(apply: Callable[[Value], Value], node: Node) -> Callable[[Value, int],
                 )
             )
         rows = reshaped(directions, (count, *directions.shape[lead:]))
-        made = stack([apply(rows[n]) for n in range(count)])
+        made = stack([product_of(node.op, node.inputs, node.outputs, rows[n]) for n in range(count)])
         return reshaped(made, (*leading, *made.shape[1:]))
 
     return mapped

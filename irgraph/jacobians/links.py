@@ -98,13 +98,17 @@ def _unified(term: Term, link: Link) -> Term | None:
             pairs = list(zip(left, right, strict=True))
         case _:
             return None
-    rest = without(term, link)
+    return _all_as_one(without(term, link), pairs)
+
+
+def _all_as_one(term: Term, pairs: Iterable[tuple[Label, Label]]) -> Term | None:
+    """Every two labels as one. None: not all can be."""
     for a, b in pairs:
-        merged = _as_one(rest, a, b)
+        merged = _as_one(term, a, b)
         if merged is None:
             return None
-        rest = merged
-    return rest
+        term = merged
+    return term
 
 
 def _as_one(term: Term, a: Label, b: Label) -> Term | None:
@@ -227,8 +231,12 @@ def _joined(term: Term, first: Link, second: Link) -> Term | None:
 def _ravels(term: Term, first: Ravel, second: Ravel) -> Term | None:
     for a, b in ((first.left, first.right), (first.right, first.left)):
         for c, d in ((second.left, second.right), (second.right, second.left)):
-            if a == c and _inner(term, a, first, second):
+            if a != c or b == d:
+                continue
+            if _inner(term, a, first, second):
                 return without(term, first, second, plus=[Ravel(b, d)])
+            if [label.size for label in b] == [label.size for label in d]:
+                return _all_as_one(without(term, second), zip(b, d, strict=True))
     return None
 
 

@@ -147,8 +147,8 @@ def _link_key(factor: Factor, names: dict[Label, int]) -> object:
             return "ravel", at, len(left)
         case Pick(index, _, _):
             return "pick", at, index
-        case Map(push, _, left, _):
-            return "map", at, push, len(left)
+        case Map(push, _, left, _, over):
+            return "map", at, push, len(left), len(over)
     raise AssertionError("a dense factor is no link")
 
 

@@ -159,10 +159,10 @@ class _Network:
     def _follow_map(self, operand: Dense, link: Map) -> bool:
         for move, here, there in ((link.push, link.right, link.left), (link.pull, link.left, link.right)):
             if self._crosses(operand, link, here, there):
-                lead = [label for label in operand.labels if label not in here]
-                order = [operand.labels.index(label) for label in (*lead, *here)]
-                value = move(permuted(as_number(operand.value, self.dtype), order), len(lead))
-                return self._replace(operand, Dense(value, Labels((*lead, *there))), [link])
+                lead = [label for label in operand.labels if label not in (*here, *link.over)]
+                ahead = (*lead, *link.over)
+                x = arranged(as_number(operand.value, self.dtype), operand.labels, (*ahead, *here))
+                return self._replace(operand, Dense(move(x, len(lead)), Labels((*ahead, *there))), [link])
         return False
 
     def _crosses(self, operand: Dense, link: Link, here: Labels, there: Labels) -> bool:
@@ -227,11 +227,7 @@ class _Network:
     def _densify(self, link: Link) -> Dense:
         """The link as an array of zeros and ones (or the matrix of a map)."""
         if isinstance(link, Map):
-            right = [label.size for label in link.right]
-            columns = product(right)
-            pushed = link.push(reshaped(_eye(columns, self.dtype), [columns, *right]), 1)
-            moved = permuted(pushed, [*range(1, pushed.ndim), 0])
-            return Dense(reshaped(moved, [label.size for label in link.labels]), link.labels)
+            return self._matrix(link)
         if isinstance(link, Ravel):
             eye = _eye(product(label.size for label in link.left), self.dtype)
             return Dense(reshaped(eye, [label.size for label in link.labels]), link.labels)
@@ -240,6 +236,19 @@ class _Network:
             shape = tuple(label.size for label in link.labels)
             return Dense(slicing.Slice((link.start, 0), (link.step, 1), shape)(eye), link.labels)
         return Dense(Gather(0)(eye, link.index), link.labels)
+
+    def _matrix(self, link: Map) -> Dense:
+        """The matrix of a map, from its narrower side."""
+        move, near, far = link.push, link.right, link.left
+        if volume(far) < volume(near):
+            move, near, far = link.pull, far, near
+        sizes = [label.size for label in near]
+        count = Label(product(sizes))
+        eye = reshaped(_eye(count.size, self.dtype), [count.size, *sizes])
+        x = arranged(eye, (count, *near), (count, *link.over, *near))
+        moved = permuted(move(x, 1), [*range(1, 1 + len(link.over) + len(far)), 0])
+        labels = Labels((*link.over, *far, *near))
+        return Dense(reshaped(moved, [label.size for label in labels]), labels)
 
     # ---------------------------------------------------------------------------------- pairs
 

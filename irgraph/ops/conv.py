@@ -8,22 +8,27 @@ are the other two, and nothing else is needed for derivatives of any order.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..dims import Shape, Size, at_least, divides, same_size
 from ..errors import DTypeError, ShapeError, explain
+from ..local_jacobian import Grid, Terms, labels
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..origin import here
 from ..types import TensorType, format_shape
 from ..value import Node, Value
+from .conv_directions import beside
 from .conv_onnx import COLUMN_TAPS, by_columns, by_conv_transpose, by_swapped_conv
 from .operands import operands
 from .requirements import require_float
 from .shape import reshape
 from .windows import Windows, is_integer, onnx_padded, per_axis, read_windows
+
+_AXES = {"x": "nc", "w": "oc", "g": "no"}
+"""The first two axes of images, filters and results: images, channels of images and of results."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +37,17 @@ class _Bilinear(Op):
 
     windows: Windows
     groups: int
+    roles: ClassVar[tuple[str, str, str]]  # of the two inputs and the output in the trilinear form
 
     def vjp(
         self, inputs: Sequence[Value], outputs: Sequence[Value], cotangents: Sequence[Value | None]
     ) -> Sequence[Value | None]:
         (cotangent,) = cotangents
         assert cotangent is not None  # the only output
-        a, b = inputs
-        return self._pull(a, b, cotangent)
-
-    def _pull(self, a: Value, b: Value, cotangent: Value) -> tuple[Value, Value]:
-        raise NotImplementedError
+        (a, b), (role_a, role_b, role) = inputs, self.roles
+        space = self._space(*inputs, *outputs)
+        by_a = self._solved(role_a, {role: cotangent, role_b: b}, space)
+        return by_a, self._solved(role_b, {role: cotangent, role_a: a}, space)
 
     def jvp(
         self, inputs: Sequence[Value], outputs: Sequence[Value], tangents: Sequence[Value | None]
@@ -52,14 +57,35 @@ class _Bilinear(Op):
         parts += [self(a, by_b)] if by_b is not None else []
         return [parts[0] + parts[1] if len(parts) == 2 else parts[0] if parts else None]
 
-    def _input_gradient(self, g: Value, w: Value, x: Value) -> Value:
-        return ConvInputGradient(self.windows, self.groups, x.shape[2:])(g, w)
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[self._towards(position, inputs, outputs[0]) for position in (0, 1)]]
 
-    def _filter_gradient(self, x: Value, g: Value) -> Value:
-        return ConvFilterGradient(self.windows, self.groups)(x, g)
+    def _towards(self, position: int, inputs: Sequence[Value], result: Value) -> Terms:
+        role, role_other, role_result = self.roles[position], self.roles[1 - position], self.roles[2]
+        other, space = inputs[1 - position], self._space(*inputs, result)
 
-    def _conv(self, x: Value, w: Value) -> Value:
-        return Conv(self.windows, self.groups)(x, w)
+        def push(t: Value) -> Value:
+            return self._solved(role_result, {role: t, role_other: other}, space)
+
+        def pull(c: Value) -> Value:
+            return self._solved(role, {role_result: c, role_other: other}, space)
+
+        shared = next(axis for axis in _AXES[role] if axis not in _AXES[role_other])
+        axes = _AXES[role_result].index(shared), _AXES[role].index(shared)
+        same = self.groups == 1 or shared == "n"
+        return beside(push, pull, labels(result), labels(inputs[position]), axes, same)
+
+    def _space(self, *values: Value) -> Shape:
+        """The sizes of the image's space."""
+        return values[self.roles.index("x")].shape[2:]
+
+    def _solved(self, role: str, known: Mapping[str, Value], space: Shape) -> Value:
+        """The trilinear form read as one of its three, given the other two."""
+        if role == "g":
+            return Conv(self.windows, self.groups)(known["x"], known["w"])
+        if role == "w":
+            return ConvFilterGradient(self.windows, self.groups)(known["x"], known["g"])
+        return ConvInputGradient(self.windows, self.groups, space)(known["g"], known["w"])
 
     def _require_images(self, a: TensorType, b: TensorType) -> None:
         require_float(self.name, a, b)
@@ -85,6 +111,7 @@ class Conv(_Bilinear):
     """out[n, o, p] = Σ over c, k of x[n, c, p·stride + k·dilation - before] w[o, c, k], within each group."""
 
     name: ClassVar[str] = "conv"
+    roles: ClassVar[tuple[str, str, str]] = ("x", "w", "g")
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, w = inputs
@@ -100,9 +127,6 @@ class Conv(_Bilinear):
             found = f"{w.shape[0]} filters in {self.groups} groups"
             raise ShapeError(explain(found, "a multiple of the number of groups"))
         return (x.with_shape((x.shape[0], w.shape[0], *self.windows.over(x.shape[2:]))),)
-
-    def _pull(self, a: Value, b: Value, cotangent: Value) -> tuple[Value, Value]:
-        return self._input_gradient(cotangent, b, a), self._filter_gradient(a, cotangent)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         (x, w), (g,) = inputs, outputs
@@ -133,6 +157,7 @@ class ConvInputGradient(_Bilinear):
     """
 
     name: ClassVar[str] = "conv_input_gradient"
+    roles: ClassVar[tuple[str, str, str]] = ("g", "w", "x")
     sizes: Shape
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -153,9 +178,6 @@ class ConvInputGradient(_Bilinear):
         _require_equal(g.shape[2:], wanted, found, format_shape(wanted))
         return (g.with_shape((g.shape[0], w.shape[1] * self.groups, *self.sizes)),)
 
-    def _pull(self, a: Value, b: Value, cotangent: Value) -> tuple[Value, Value]:
-        return self._conv(cotangent, b), self._filter_gradient(cotangent, a)
-
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         (g, w), (x,) = inputs, outputs
         return self._cost(x, w, g)
@@ -170,6 +192,7 @@ class ConvFilterGradient(_Bilinear):
     """The transpose of `conv` in the filters: the Σ over n, p of g[n, o, p] x[n, c, p·stride + …]."""
 
     name: ClassVar[str] = "conv_filter_gradient"
+    roles: ClassVar[tuple[str, str, str]] = ("x", "g", "w")
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, g = inputs
@@ -181,9 +204,6 @@ class ConvFilterGradient(_Bilinear):
             found = f"{x.shape[1]} and {g.shape[1]} channels in {self.groups} groups"
             raise ShapeError(explain(found, "multiples of the number of groups"))
         return (x.with_shape((g.shape[1], x.shape[1] // self.groups, *self.windows.kernel)),)
-
-    def _pull(self, a: Value, b: Value, cotangent: Value) -> tuple[Value, Value]:
-        return self._input_gradient(b, cotangent, a), self._conv(a, cotangent)
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:
         (x, g), (w,) = inputs, outputs

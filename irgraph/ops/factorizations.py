@@ -41,6 +41,7 @@ def plus(a: Value | None, b: Value | None) -> Value | None:
 
 class _Factorization(Op):
     no_onnx: ClassVar[str | None] = NO_ONNX
+    core_rank: ClassVar[int | None] = 2
     rounds: ClassVar[int]  # flops for each element and column, about
 
     def cost(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> Cost:

@@ -49,14 +49,12 @@ class _Solution(Op):
     def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
         (a, _), (x,) = inputs, outputs
         i = labels(x)
-        batch, k = Labels(i[:-2]), i[-1]
-        here, rows = batch.renew(*range(len(batch))), Label(i[-2].size)
-        inverse = _solving(*self.solvers(a), Labels((*batch, i[-2])), Labels((*here, rows)))
-        column = Label(i[-2].size)
-        x_at = Dense(x, Labels((*here, column, k)))
+        batch, k, rows, column = Labels(i[:-2]), i[-1], Label(i[-2].size), Label(i[-2].size)
+        inverse = _solving(*self.solvers(a), i[-2], rows, batch)
+        x_at = Dense(x, Labels((*batch, column, k)))
         kept = self.reads(rows, column)
-        by_a = term(i, Labels((*here, *self.read_as(rows, column))), inverse, x_at, *kept)
-        return [[-1.0 * by_a, term(i, Labels((*here, rows, k)), inverse)]]
+        by_a = term(i, Labels((*batch, *self.read_as(rows, column))), inverse, x_at, *kept)
+        return [[-1.0 * by_a, term(i, Labels((*batch, rows, k)), inverse)]]
 
     def read_as(self, row: Label, column: Label) -> tuple[Label, Label]:
         """The axes of A: its transpose may be what is solved with."""
@@ -81,13 +79,13 @@ class _Solution(Op):
         return da
 
 
-def _solving(solve: Solver, solve_transposed: Solver, left: Labels, right: Labels) -> Map:
-    """The inverse as a linear map between vectors."""
+def _solving(solve: Solver, solve_transposed: Solver, left: Label, right: Label, batch: Labels) -> Map:
+    """The inverse as a linear map between vectors, one for each matrix."""
 
     def mapped(solver: Solver) -> Callable[[Value, int], Value]:
         return lambda t, lead: from_columns(solver(as_columns(t, lead)), t.shape[:lead])
 
-    return Map(mapped(solve), mapped(solve_transposed), left, right)
+    return Map(mapped(solve), mapped(solve_transposed), Labels((left,)), Labels((right,)), batch)
 
 
 @final

@@ -13,12 +13,15 @@ from typing import Any, ClassVar, final
 
 from ..dims import Size, product, same_size
 from ..errors import ShapeError, explain
+from ..local_jacobian import ZERO, Grid, Label, Labels, Pick, Ravel, Terms, labels, term
 from ..onnx_writer import OnnxWriter
 from ..op import Cost, Op
 from ..origin import here
-from ..types import TensorType, bool_, float32, int64
+from ..types import TensorType, bool_, float32, float64, int64
 from ..value import Node, Value
 from . import reduce
+from .arrange import repeated, reshaped
+from .constants import arange
 from .operands import as_value
 from .requirements import require_dtype, require_float
 from .windows import Pads, Windows, onnx_padded, per_axis, read_windows
@@ -46,6 +49,13 @@ class Pool(Op):
     def results(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> TensorType:
         """The one that has an element for each window."""
         return outputs[0]
+
+    def picked(self, x: Value, y: Value) -> Terms:
+        """The terms of picking the maxima y of the images x: a run-time index into space."""
+        i, o = labels(x), labels(y)
+        at, flat = Labels((*i[:2], *o[2:])), Label(product(x.shape[2:]))
+        index = _positions(MaxPoolGather(self.windows), x, y, flat.size)
+        return term(at, i, Pick(index, at, flat), Ravel(Labels(i[2:]), Labels((flat,))))
 
     def require(self, found: TensorType, needed: TensorType, what: str) -> None:
         """Raise ShapeError unless two types are equal."""
@@ -83,6 +93,9 @@ class MaxPool(Pool):
     ) -> Sequence[Value | None]:
         (t,) = tangents
         return [None if t is None else MaxPoolGather(self.windows)(*inputs, *outputs, t)]
+
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[self.picked(*inputs, *outputs)]]
 
     def export(self, write: OnnxWriter, node: Node) -> Sequence[str]:
         return _onnx_max_pool(write, node.inputs[0], self.windows, 1)
@@ -126,6 +139,9 @@ class MaxPoolScatter(_AtMaximum):
         self.require(g, y, "a cotangent")
         return (x,)
 
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[ZERO, ZERO, self.picked(*inputs[:2]).T]]
+
     def _transpose(self) -> Op:
         return MaxPoolGather(self.windows)
 
@@ -162,6 +178,9 @@ class MaxPoolGather(_AtMaximum):
         self.require(t, x, "a tangent")
         return (y,)
 
+    def local_jacobians(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Grid:
+        return [[ZERO, ZERO, self.picked(*inputs[:2])]]
+
     def _transpose(self) -> Op:
         return MaxPoolScatter(self.windows)
 
@@ -171,6 +190,14 @@ class MaxPoolGather(_AtMaximum):
         image, _ = onnx_padded(write, t, self.windows, stated_pads(self.windows))
         flat = write.node("Reshape", image, write.constant([-1], int64), since=14)
         return [write.node("Gather", flat, index, since=13, axis=0)]
+
+
+def _positions(gather: Op, x: Value, y: Value, count: Size) -> Value:
+    """Where in its flat space each maximum is, by gathering positions; floats count exactly far enough."""
+    few = isinstance(count, int) and count <= 2**24
+    dtype = float64 if x.dtype == float64 or not few else float32
+    along = reshaped(arange(count).astype(dtype), (1, 1, *x.shape[2:]))
+    return gather(x.astype(dtype), y.astype(dtype), repeated(along, x.shape)).astype(int64)
 
 
 def stated_pads(windows: Windows) -> list[int] | None:
