@@ -54,6 +54,7 @@ LAYERS: list[set[str]] = [
 LATE_IMPORTS_UPWARD: set[tuple[str, str]] = {
     ("irgraph.graph", "irgraph.view.notebook"),  # what notebooks ask the object itself for
     ("irgraph.function", "irgraph.view.notebook"),
+    ("irgraph.jacobians.plan", "irgraph.view.jacobians"),
 }
 """(module, imported module): imports inside functions that look up the layers, each for a reason."""
 

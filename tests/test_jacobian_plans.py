@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 import irgraph as ig
-from irgraph.errors import FeedError
+from irgraph.errors import FeedError, GraphError
+from irgraph.jacobians import measuring
 from irgraph.jacobians.costing import Effort
 from irgraph.jacobians.explain import waist_of
 from irgraph.jacobians.plan import JacobianPlan
@@ -18,6 +21,7 @@ from irgraph.jacobians.steps import course
 from irgraph.jacobians.words import calls, described
 from irgraph.tables import quantity
 from irgraph.value import Value
+from irgraph.view.jacobians import COLOURS, WAIST
 
 Problem = tuple[Value, Value]
 
@@ -175,3 +179,79 @@ def test_effort_of_nothing() -> None:
     assert plan.order == ()
     assert course(plan).result == Effort()
     assert "nothing is multiplied" in plan.explain()
+
+
+# -------------------------------------------------------------------------------------- pictures
+
+
+def edges(dot: str) -> set[tuple[str, str]]:
+    found = re.findall(r"^  (\w+)(?::b:\w)? -> (\w+)(?::b:\w)? \[", dot, re.MULTILINE)
+    return {(source, target) for source, target in found}
+
+
+def test_the_picture_of_a_chain_is_its_bracketing() -> None:
+    dot = ig.plan_jacobian(*PROBLEMS["waist"]).draw(title="A waist").dot
+    row = ["c0", "f0", "c1", "f1", "c2", "f2", "c3", "f3", "c4"]
+    tree = {("f0", "s0"), ("f1", "s0"), ("f2", "s1"), ("f3", "s1"), ("s0", "s2"), ("s1", "s2")}
+    assert edges(dot) == {*pairwise(row), *tree, ("s2", "result")}
+    waist = next(line for line in dot.splitlines() if line.startswith("  c2 "))
+    assert "<b>h2</b>" in waist
+    assert WAIST[0] in waist
+    for key, colours in (("s0", "forward"), ("s1", "backward"), ("s2", "multiply")):
+        line = next(line for line in dot.splitlines() if line.startswith(f"  {key} ["))
+        assert f'bgcolor="{COLOURS[colours][0]}"' in line  # type: ignore[index]
+    assert "<b>A waist</b>" in dot
+
+
+def test_an_order_by_hand_is_drawn_as_it_brackets() -> None:
+    y, x = PROBLEMS["waist"]
+    first, waist, last = ig.plan_jacobian(y, x).vertices
+    dot = ig.plan_jacobian(y, x, (waist, last, first)).draw().dot  # (F4 F3 F2) F1, the middle first
+    assert {("f1", "s0"), ("f2", "s0"), ("f3", "s0"), ("s0", "s1"), ("f0", "s1")} <= edges(dot)
+
+
+def test_a_long_sweep_is_drawn_as_three_factors() -> None:
+    dot = ig.plan_jacobian(*PROBLEMS["deep"]).draw().dot
+    assert "… 7 factors …" in dot
+    assert len(re.findall(r"^  f\d+ \[", dot, re.MULTILINE)) == 6  # three for each side of the waist
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("shown", ["auto", "graph"])
+def test_every_plan_can_be_laid_out(name: str, shown: Literal["auto", "graph"], tmp_path: Path) -> None:
+    for n, plan in enumerate(plans(PROBLEMS[name])[:4:3]):
+        picture = plan.draw(tmp_path / f"{n}.svg", shown)
+        assert (tmp_path / f"{n}.svg").read_text() == picture.svg
+        assert {source for source, _ in edges(picture.dot)} <= set(
+            re.findall(r"^  (\w+) \[", picture.dot, re.M)
+        )
+    assert "<svg" in plan._repr_html_()
+
+
+def test_the_graph_tells_the_number_of_each_vertex() -> None:
+    y, x = PROBLEMS["residual"]
+    plan = ig.plan_jacobian(y, x, "reverse")
+    dot = plan.draw(shown="graph").dot
+    for number, vertex in enumerate(plan.order, 1):
+        line = next(line for line in dot.splitlines() if line.startswith(f"  v{vertex} ["))
+        assert f"<b>{number}</b>" in line
+    found = {(f"v{u}", f"v{v}") for v, before in plan.reduced.into.items() for u in before}
+    assert edges(dot) == found
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    plan = ig.plan_jacobian(*PROBLEMS["nothing to order"])
+    with pytest.raises(GraphError, match="found a plan without a chain; needed a cut to draw"):
+        plan.draw(shown="chain")
+    with pytest.raises(GraphError, match="found shown='tree'; needed one of auto, chain, graph"):
+        plan.draw(shown="tree")  # type: ignore[arg-type]
+
+
+def test_a_hopeless_candidate_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = ig.plan_jacobian(*PROBLEMS["residual"])
+    assert {candidate.name for candidate in plan.candidates} == {"reverse", "forward"}
+    monkeypatch.setattr(measuring, "HOPELESS", (0.0, 1.01))
+    found = plan.measure()
+    assert found["reverse"].calls >= 5
+    assert found["forward"].calls == 0
+    assert re.search(r"forward +not run", str(found))

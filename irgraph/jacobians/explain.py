@@ -43,7 +43,7 @@ def _results(plan: JacobianPlan, names: dict[int, Called]) -> list[str]:
     pairs = [(v, u) for v in linear.ends for u in linear.sources]
     lines = []
     for (v, u), result in list(zip(pairs, plan.chosen.results, strict=False))[:LONGEST]:
-        y, x = (names[n].name if names[n].own else other for n, other in ((v, "y"), (u, "x")))
+        y, x = names[v].name, names[u].name
         lines.append(f"Jacobian of {y} : {linear.values[v].type} towards {x} : {linear.values[u].type}")
         lines += _indented(described(result, y, x))
     if len(pairs) > LONGEST:
@@ -54,7 +54,7 @@ def _results(plan: JacobianPlan, names: dict[int, Called]) -> list[str]:
 def _graph(plan: JacobianPlan, names: dict[int, Called], found: Course) -> list[str]:
     """What is left to decide: the chain, or the vertices where there is none."""
     total, left = len(plan.reduced.linear.inner), plan.reduced.inner
-    lines = [f"Graph: {_count(total, 'value')} on the way; {total - len(left)} cost nothing and went first."]
+    lines = [f"Graph: {counted(total, 'value')} on the way; {total - len(left)} cost nothing and went first."]
     if not left:
         return [f"{lines[0]} Nothing is left to order."]
     if found.instances > 1:
@@ -66,7 +66,7 @@ def _graph(plan: JacobianPlan, names: dict[int, Called], found: Course) -> list[
         return [*lines, *_indented(str(_vertices(rows)))]
     cuts = [sum(widths[v] for v in cut) for cut in plan.chain.cuts]
     waist = waist_of(cuts)
-    lines.append(f"The rest is a chain of {_count(len(cuts) - 1, 'factor')}:")
+    lines.append(f"The rest is a chain of {counted(len(cuts) - 1, 'factor')}:")
     rows = []
     for n, (cut, size) in enumerate(zip(plan.chain.cuts, cuts, strict=True)):
         ends = n in (0, len(cuts) - 1)
@@ -152,7 +152,9 @@ def step_text(step: Step, names: dict[int, Called]) -> str:
     way = f"{step.kind} through {' → '.join(shown)}"
     if not step.effort.launches or len(step.vertices) == 1:
         return f"{way}: {product}"
-    return f"{way}: {_count(step.columns, 'column') if step.kind == 'forward' else _count(step.rows, 'row')}"
+    return (
+        f"{way}: {counted(step.columns, 'column') if step.kind == 'forward' else counted(step.rows, 'row')}"
+    )
 
 
 def _costs(effort: Effort) -> tuple[str, str, str, str]:
@@ -175,20 +177,33 @@ def _others(plan: JacobianPlan, measured: Measurements | None) -> list[str]:
     columns += [("measured", ">"), ("", ">"), ("peak memory", ">")] if measured else []
     rows = []
     for candidate in sorted(plan.candidates, key=lambda each: each is not plan.chosen):
-        ratio = _ratio(candidate.effort.seconds, plan.cost.seconds if candidate is not plan.chosen else 0)
-        row = [candidate.name, *_costs(candidate.effort), ratio]
+        nominal = ratio(candidate.effort.seconds, plan.cost.seconds if candidate is not plan.chosen else 0)
+        row = [candidate.name, *_costs(candidate.effort), nominal]
         if measured:
-            mine, best = measured[candidate.name], measured[plan.chosen.name]
-            row += [quantity(mine.seconds, "s"), _ratio(mine.seconds, best.seconds)]
-            row += [quantity(mine.peak, "B")]
+            row += _measured(measured, candidate.name, plan.chosen.name)
         rows.append(tuple(row))
     table = Table("", columns, rows)  # type: ignore[arg-type]
     hint = " Measured: the forward pass too." if measured else ""
     return [f"Beside the others (time: of one nominal core).{hint}", *_indented(str(table))]
 
 
-def _ratio(seconds: float, best: float) -> str:
-    return f"{seconds / best:.3g} ×" if best else ""
+def ratio(seconds: float, best: float) -> str:
+    """How many times the best it takes; nothing where that takes no time.
+
+    >>> ratio(6.0, 4.0), ratio(8200.0, 2.0), ratio(1.0, 0.0)
+    ('1.5 ×', '4,100 ×', '')
+    """
+    if not best:
+        return ""
+    return f"{seconds / best:,.0f} ×" if seconds >= 100 * best else f"{seconds / best:.3g} ×"
+
+
+def _measured(measured: Measurements, name: str, best: str) -> list[str]:
+    mine = measured[name]
+    if not mine.calls:
+        return ["not run", "", quantity(mine.peak, "B")]
+    times = "" if name == best else ratio(mine.seconds, measured[best].seconds)
+    return [quantity(mine.seconds, "s"), times, quantity(mine.peak, "B")]
 
 
 def _memory(plan: JacobianPlan) -> list[str]:
@@ -204,5 +219,19 @@ def _memory(plan: JacobianPlan) -> list[str]:
     return [f"Memory: {quantity(peak, 'B')} at the peak, forward pass included{bound}."]
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "row"), counted(2, "row")
+    ('1 row', '2 rows')
+    """
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def describe_effort(effort: Effort) -> str:
+    """Flops and nominal time.
+
+    >>> describe_effort(Effort(2_000_000, 400_000, 3, 4.6e-5))
+    '2 Mflop, 46 µs'
+    """
+    return f"{quantity(effort.flops, 'flop')}, {quantity(effort.seconds, 's')}"

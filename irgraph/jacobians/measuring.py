@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -28,16 +29,26 @@ if TYPE_CHECKING:
 LONG_ENOUGH = 0.2
 """Seconds that each candidate is run for."""
 FEWEST = 5
+HOPELESS = (1.0, 50.0)
+"""A candidate is not run that nominally takes more seconds, and more times what the chosen order takes."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One compiled candidate: the median of its times in seconds, and its arena in bytes."""
+    """One compiled candidate: the median of its times in seconds, and its arena in bytes.
+
+    Where it was not run, `calls` is 0 and the time is nan.
+    """
 
     name: str
     seconds: float
     peak: int
     calls: int
+
+    def row(self) -> tuple[str, ...]:
+        """The name, the time, the memory, the calls."""
+        time = quantity(self.seconds, "s") if self.calls else "not run"
+        return self.name, time, quantity(self.peak, "B"), str(self.calls)
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class Measurements:
         table = Table(
             "",
             (("order", "<"), ("time", ">"), ("peak memory", ">"), ("calls", ">")),
-            [(m.name, quantity(m.seconds, "s"), quantity(m.peak, "B"), str(m.calls)) for m in self.rows],
+            [m.row() for m in self.rows],
         )
         return str(table)
 
@@ -61,24 +72,26 @@ class Measurements:
 def measure(plan: JacobianPlan, feeds: Mapping[str, Any]) -> Measurements:
     """The candidates compiled and run in turn, forward pass included, for as long as each needs to repeat.
 
-    Inputs without a feed get numbers between 0.1 and 0.9, integers 0 or 1; named dims their hint.
+    Inputs without a feed get numbers between 0.1 and 0.9, integers 0 or 1; named dims their hint. What by its
+    nominal time is hopeless beside the chosen order is compiled only.
     """
-    candidates = plan.candidates
-    functions = [compile(candidate.results) for candidate in candidates]
+    functions = [compile(candidate.results) for candidate in plan.candidates]
     _require_known(plan, functions, feeds)
     fed = [random_feeds(function, feeds) for function in functions]
     times: list[list[float]] = [[] for _ in functions]
-    for function, arrays in zip(functions, fed, strict=True):
-        function(**arrays)  # binds the plan
-    while min(map(len, times)) < FEWEST or min(map(sum, times)) < LONG_ENOUGH:
-        for function, arrays, taken in zip(functions, fed, times, strict=True):
+    hopeless = max(HOPELESS[0], HOPELESS[1] * plan.cost.seconds)
+    running = [n for n, each in enumerate(plan.candidates) if each.effort.seconds <= hopeless]
+    for n in running:
+        functions[n](**fed[n])  # binds the plan
+    while any(len(times[n]) < FEWEST or sum(times[n]) < LONG_ENOUGH for n in running):
+        for n in running:
             start = perf_counter()
-            function(**arrays)
-            taken.append(perf_counter() - start)
+            functions[n](**fed[n])
+            times[n].append(perf_counter() - start)
     return Measurements(
         tuple(
-            Measured(candidate.name, median(taken), function.memory().arena, len(taken))
-            for candidate, function, taken in zip(candidates, functions, times, strict=True)
+            Measured(candidate.name, median(taken or [nan]), _arena(function, arrays), len(taken))
+            for candidate, function, arrays, taken in zip(plan.candidates, functions, fed, times, strict=True)
         )
     )
 
@@ -112,6 +125,15 @@ def _random(value: Value, sizes: Mapping[str, int], rng: np.random.Generator) ->
     if value.dtype.is_float or value.dtype.is_complex:
         return rng.uniform(0.1, 0.9, shape).astype(value.dtype.numpy)
     return rng.integers(0, 2, shape).astype(value.dtype.numpy)
+
+
+def _arena(function: Function, feeds: Mapping[str, Any]) -> int:
+    """The bytes of the arena for the sizes of some feeds."""
+    sizes: dict[str, int] = {}
+    for name, value in function.inputs.items():
+        shape = np.shape(feeds[name])
+        sizes |= {str(s): n for s, n in zip(value.shape, shape, strict=True) if str(s) in names_of([s])}
+    return function.plan(**sizes).arena_nbytes
 
 
 def predicted_peak(candidate: Candidate) -> int:

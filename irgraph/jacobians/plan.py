@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..autodiff.chain_order import ChainPlan
 from ..autodiff.elimination import Dag, plan_elimination
@@ -27,6 +28,7 @@ from .linearize import linearize
 from .options import Request
 
 if TYPE_CHECKING:
+    from ..view.drawing import Picture
     from .measuring import Measurements
 
 FEW = 64
@@ -96,8 +98,31 @@ class JacobianPlan:
 
         return measure(self, feeds)
 
+    def draw(
+        self,
+        path: str | PathLike[str] | None = None,
+        shown: Literal["auto", "chain", "graph"] = "auto",
+        title: str = "",
+    ) -> Picture:
+        """The chain of cuts with the order's steps below it, or the graph of the values with their numbers in
+        the order; "auto" draws the chain where there is one. With a path the picture is written there too.
+
+        Raises GraphError for a chain where there is none, and MissingExtra without a layout program.
+        """
+        from ..view.jacobians import draw_plan
+
+        return draw_plan(self, path, shown, title)
+
     def __str__(self) -> str:
         return self.explain()
+
+    def _repr_svg_(self) -> str | None:
+        return self.draw()._repr_svg_()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"{self._repr_svg_() or ''}<pre>{escape(self.explain())}</pre>"
 
 
 @without_collector

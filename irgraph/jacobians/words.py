@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..dims import Size, estimate, product
@@ -32,11 +32,16 @@ def described(result: Jacobian | Value, y: str, x: str) -> list[str]:
     """What is stored, and what is known of the places of its elements; one line for each term."""
     if isinstance(result, Value):
         return [f"{result.type}, written out: {quantity(estimate(result.type.nbytes), 'B')}"]
-    stored, whole = estimate(result.nbytes), estimate(product(result.shape) * result.dtype.itemsize)
+    stored, whole = stored_bytes(result), estimate(product(result.shape) * result.dtype.itemsize)
     place = "" if stored == whole else f" in place of {quantity(whole, 'B')}"
     head = f"{result.dtype}[{', '.join(map(str, result.shape))}], {quantity(stored, 'B')}{place}"
     texts = dict.fromkeys(_term_text(term, y, x) for term in result.terms)
     return [head, *(texts or ["zero"])]
+
+
+def stored_bytes(result: Jacobian | Value) -> int:
+    """The bytes of a result's arrays; named dims are taken at their hints."""
+    return estimate(result.type.nbytes if isinstance(result, Value) else result.nbytes)
 
 
 def _term_text(term: Term, y: str, x: str) -> str:
@@ -105,14 +110,14 @@ def _place(labels: Iterable[Label], term: Term, y: str, x: str) -> str | None:
 
 @dataclass(frozen=True)
 class Called:
-    """How people know a vertex: `name` is the user's, or that of an op, and then not `own`."""
+    """How people know a vertex: by a name of its `own`, or else by its op and number."""
 
     name: str
     own: bool
     place: str
 
     def short(self, vertex: int) -> str:
-        """The name in a sentence."""
+        """The name in a sentence: `h1`, `v10`."""
         return self.name if self.own else f"v{vertex}"
 
 
@@ -120,7 +125,7 @@ def calls(reduced: Accumulation) -> dict[int, Called]:
     """The names of all vertices that are left.
 
     What is beside a vertex and costs nothing to pass (a bias, an activation, a reshape) may give it its
-    name: they are one to any order.
+    name: they are one to any order. Sources and ends without a name are x and y.
     """
     linear = reduced.linear
     users: dict[int, list[int]] = {}
@@ -136,6 +141,11 @@ def calls(reduced: Accumulation) -> dict[int, Called]:
         back = _alone(vertex, before, left, linear.values) if vertex in linear.inner else []
         behind = [v for v in back if len(users[v]) == 1 and linear.values[v] not in given]
         found[vertex] = _called(*([linear.values[v] for v in run] for run in (ahead, behind)))
+    for letter, side in (("y", linear.ends), ("x", linear.sources)):
+        for n, vertex in enumerate(side):
+            if not found[vertex].own:
+                name = letter if len(side) == 1 else f"{letter}{n}"
+                found[vertex] = replace(found[vertex], name=name, own=True)
     return found
 
 

@@ -60,7 +60,7 @@ def _defaults(sketch: Sketch, direction: Direction, legend: bool) -> list[str]:
     node = {"fontname": FONT, "fontsize": "11", "fontcolor": INK, "shape": "box", "style": "rounded,filled"}
     node |= {"height": "0.3", "width": "0.5", "margin": "0.12,0.05", "penwidth": "1.1"}
     edge = {"fontname": FONT, "fontsize": "8.5", "fontcolor": QUIET, "arrowsize": "0.55", "penwidth": "1"}
-    lines = [f"  graph {_attributes(graph)}", f"  node {_attributes(node)}", f"  edge {_attributes(edge)}"]
+    lines = [f"  graph {attributes(graph)}", f"  node {attributes(node)}", f"  edge {attributes(edge)}"]
     if legend or sketch.title:
         lines.append(f"  label=<{_legend(sketch, legend)}> labelloc=b labeljust=c")
     return lines
@@ -110,8 +110,8 @@ def _cluster_head(layer: Layer, indent: str) -> list[str]:
     style = {"label": name, "tooltip": path, "style": "rounded,filled", "margin": "9"}
     style |= {"color": "#d6dbe3", "fillcolor": "#fafbfc" if len(layer) % 2 else "#f3f5f8"}
     style |= {"fontsize": "10", "fontcolor": QUIET, "labeljust": "l", "fontname": FONT, "labelloc": "t"}
-    texts = [f"{key}={_quoted(value)}" for key, value in style.items()]
-    return [f"{indent[2:]}subgraph {_quoted('cluster_' + path)} {{", indent + "; ".join(texts)]
+    texts = [f"{key}={quoted(value)}" for key, value in style.items()]
+    return [f"{indent[2:]}subgraph {quoted('cluster_' + path)} {{", indent + "; ".join(texts)]
 
 
 def _node(box: Box) -> str:
@@ -123,7 +123,7 @@ def _node(box: Box) -> str:
         style |= {"group": box.kind}
     if box.count > 1:
         style |= {"penwidth": "1.8"}
-    texts = [f"{key}={_quoted(value)}" for key, value in style.items()]
+    texts = [f"{key}={quoted(value)}" for key, value in style.items()]
     return f"{box.key} [label=<{_label(box)}> {' '.join(texts)}]"
 
 
@@ -172,18 +172,19 @@ def _edge(wire: Wire, source: Kind, target: Kind, upward: bool, shapes: bool) ->
     elif target == "backward" or (source, target) == ("backward", "update"):
         style |= {"minlen": "0"}
     if upward:
-        return f"  {wire.target} -> {wire.source} {_attributes(style | {'dir': 'back'})}"
-    return f"  {wire.source} -> {wire.target} {_attributes(style)}"
+        return f"  {wire.target} -> {wire.source} {attributes(style | {'dir': 'back'})}"
+    return f"  {wire.source} -> {wire.target} {attributes(style)}"
 
 
-def _attributes(style: dict[str, str]) -> str:
-    return "[" + " ".join(f"{key}={_quoted(value)}" for key, value in style.items()) + "]"
+def attributes(style: dict[str, str]) -> str:
+    """A list of attributes in DOT."""
+    return "[" + " ".join(f"{key}={quoted(value)}" for key, value in style.items()) + "]"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     r"""A DOT string; `\n` breaks the line, and nothing else is special.
 
-    >>> _quoted('a "b"')
+    >>> quoted('a "b"')
     '"a \\"b\\""'
     """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
