@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pytest
@@ -121,6 +121,20 @@ def test_a_vertex_has_the_name_of_what_costs_nothing_to_pass() -> None:
     assert [(names[v].name, names[v].short(v)) for v in plan.vertices] == [
         ("tanh", f"v{v}") for v in plan.vertices
     ]
+
+
+def test_a_matrix_before_a_fan_out_is_multiplied_once() -> None:
+    def layer(x: Value, name: str, width: int) -> Value:
+        return ig.tanh(x @ ig.parameter(name, (cast(int, x.shape[0]), width))).named(name)
+
+    x = ig.input("x", (200,))
+    a = layer(x, "a", 50)
+    y = layer(layer(layer(a, "z", 4), "b", 50) + a, "y", 100)
+    plan = ig.plan_jacobian(y, x, "reverse")
+    names = calls(plan.reduced)
+    assert "a" in [names[v].name for v in plan.vertices]
+    products = 2 * 100 * (50 * 4 + 4 * 50 + 50 * 200)
+    assert products < plan.cost.flops < 1.05 * products
 
 
 STRUCTURES: dict[str, Callable[[Value], Value]] = {

@@ -71,7 +71,10 @@ class Accumulation:
     # -------------------------------------------------------------------------- before planning
 
     def eliminate_light(self) -> None:
-        """Eliminate what costs nothing: vertices with one user or one source where no sum is due."""
+        """Eliminate what costs nothing: vertices with one user or one source where no sum is due.
+
+        No matrix is copied to several edges: what a fan-out shares, a sweep passes once.
+        """
         waiting = self.inner
         while waiting:
             vertex = waiting.pop(0)
@@ -89,9 +92,11 @@ class Accumulation:
         users = [self.into[v][vertex] for v in after]
         if max(map(len, users)) * max(map(len, before.values())) > 2:
             return False
-        return all(_covers(t.out, t.in_, t) for terms in users for t in terms) or all(
-            _covers(t.in_, t.out, t) for terms in before.values() for t in terms
-        )
+        outer = all(_covers(t.out, t.in_, t) for terms in users for t in terms)
+        inner = all(_covers(t.in_, t.out, t) for terms in before.values() for t in terms)
+        if len(after) > 1:  # the edges into it are copied for each: no matrix may be
+            return inner
+        return outer if len(before) > 1 else inner or outer
 
 
 def _covers(known: Iterable[Label], other: Iterable[Label], term: Term) -> bool:
