@@ -15,7 +15,7 @@ import irgraph as ig
 from irgraph.errors import FeedError, GraphError
 from irgraph.jacobians import measuring
 from irgraph.jacobians.costing import Effort
-from irgraph.jacobians.explain import waist_of
+from irgraph.jacobians.explain import is_chain_order, waist_of
 from irgraph.jacobians.plan import JacobianPlan
 from irgraph.jacobians.steps import course
 from irgraph.jacobians.words import calls, described
@@ -135,6 +135,23 @@ def test_a_matrix_before_a_fan_out_is_multiplied_once() -> None:
     assert "a" in [names[v].name for v in plan.vertices]
     products = 2 * 100 * (50 * 4 + 4 * 50 + 50 * 200)
     assert products < plan.cost.flops < 1.05 * products
+
+
+def test_a_residual_stream_is_multiplied_where_it_is_narrow() -> None:
+    def layer(x: Value, width: int) -> Value:
+        return ig.tanh(x @ ig.parameter(f"{x.label}/{width}", (cast(int, x.shape[0]), width)))
+
+    x = ig.input("x", (256,))
+    h = layer(x, 16)
+    for n in range(2):
+        h = (h + layer(layer(h, 64).named(f"up{n}"), 16)).named(f"h{n}")
+    plan = ig.plan_jacobian(layer(layer(h, 128), 256), x)
+    assert plan.chosen.name == "chain"
+    assert is_chain_order(plan)
+    blocks = 2 * (2 * 16 * 64 * 16) + 2 * 16 * 16 * 16  # each block at its wide side, then the two
+    products = blocks + 2 * (128 * 16 * 16 + 256 * 128 * 16) + 2 * 256 * 16 * 256
+    assert products < plan.cost.flops < 1.05 * products
+    assert "exact: of dense matrices no bracketing of the chain needs fewer" in plan.explain()
 
 
 STRUCTURES: dict[str, Callable[[Value], Value]] = {

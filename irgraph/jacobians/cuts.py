@@ -43,23 +43,29 @@ class Chain:
         return plan_chain(self.factors, memory, self.ready)
 
     def order(self, plan: ChainPlan) -> list[int]:
-        """The vertices in the order in which the steps of a plan eliminate them."""
+        """The vertices in the order in which the steps of a plan eliminate them.
+
+        A vertex that crosses several cuts waits until a step joins what lies before the first of them with
+        what lies after the last.
+        """
         done: dict[int, None] = {}
         for step in plan.steps:
             match step:
                 case Accumulate(n, mode):
+                    first, last = n, n
                     found: Iterable[int] = self.inside[n] if mode == "forward" else self.inside[n][::-1]
-                case Multiply(_, split, _):
+                case Multiply(first, split, last):
                     found = self.cuts[split + 1]
-                case Push(_, split, last):
+                case Push(first, split, last):
                     found = [v for n in range(split + 1, last + 1) for v in (*self.cuts[n], *self.inside[n])]
-                case Pull(first, split, _):
+                case Pull(first, split, last):
                     found = [
                         v
                         for n in range(split, first - 1, -1)
                         for v in (*self.cuts[n + 1][::-1], *self.inside[n][::-1])
                     ]
-            done.update(dict.fromkeys(found))
+            open_ends = {*self.cuts[first], *self.cuts[last + 1]}
+            done.update(dict.fromkeys(v for v in found if v not in open_ends))
         return list(done)
 
 
