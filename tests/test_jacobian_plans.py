@@ -138,14 +138,14 @@ def test_a_matrix_before_a_fan_out_is_multiplied_once() -> None:
 
 
 def test_a_residual_stream_is_multiplied_where_it_is_narrow() -> None:
-    def layer(x: Value, width: int) -> Value:
-        return ig.tanh(x @ ig.parameter(f"{x.label}/{width}", (cast(int, x.shape[0]), width)))
+    def layer(x: Value, name: str, width: int) -> Value:
+        return ig.tanh(x @ ig.parameter(name, (cast(int, x.shape[0]), width)))
 
     x = ig.input("x", (256,))
-    h = layer(x, 16)
+    h = layer(x, "in", 16)
     for n in range(2):
-        h = (h + layer(layer(h, 64).named(f"up{n}"), 16)).named(f"h{n}")
-    plan = ig.plan_jacobian(layer(layer(h, 128), 256), x)
+        h = h + layer(layer(h, f"up{n}", 64), f"down{n}", 16)
+    plan = ig.plan_jacobian(layer(layer(h, "wide", 128), "out", 256), x)
     assert plan.chosen.name == "chain"
     assert is_chain_order(plan)
     blocks = 2 * (2 * 16 * 64 * 16) + 2 * 16 * 16 * 16  # each block at its wide side, then the two
