@@ -211,6 +211,15 @@ def test_diagonals_in_the_structure_of_wrt() -> None:
     np.testing.assert_allclose(total, sum(array.sum() for array in found.values()), rtol=1e-12)
 
 
+def test_a_factor_that_one_term_has_twice_and_another_once() -> None:
+    """f'' of sin(exp(t)) has exp(t) once beside the cosine and twice beside the sine."""
+    x = real("x", 3)
+    array = RNG(12).standard_normal(3)
+    e = np.exp(array)
+    found = run(ig.hessian(ig.sin(ig.exp(x)).sum(), x), x=array).diagonal()
+    np.testing.assert_allclose(found, np.cos(e) * e - np.sin(e) * e * e, rtol=1e-12)
+
+
 # ------------------------------------------------------------------------------------- products
 
 
