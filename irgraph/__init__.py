@@ -9,8 +9,8 @@ from .executor import find_executor
 from .function import Function, compile, evaluate
 from .graph import Graph
 from .jacobians.api import jacobian, plan_jacobian
-from .jacobians.options import PlanOptions
 from .jacobians.batch import batch_jacobian
+from .jacobians.options import PlanOptions
 from .jacobians.result import Jacobian
 from .jacobians.second_order import gauss_newton_product, hessian, hessian_diagonal, hvp, laplacian
 from .op import Cost, Op
