@@ -15,7 +15,7 @@ Its law, in the tests: densify everything and compare with numpy.einsum.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..dims import estimate, product
 from ..local_jacobian import Coefficient, Dense, Factor, Label, Labels, Link, Map, Pick, Ravel, Slice
@@ -65,9 +65,9 @@ class _Network:
         return arranged(as_number(last.value, self.dtype), last.labels, self.target)
 
     def _step(self) -> bool:
-        if self._sum_dead() or self._follow(grow=False) or self._pair(outer=False):
+        if self._sum_dead() or self._follow(grow=False) or self._scatter_to_meet():
             return True
-        if self._join_picks() or self._follow(grow=True):
+        if self._pair(outer=False) or self._join_picks() or self._follow(grow=True):
             return True
         if len(self.operands) > 1:
             return self._pair(outer=True)
@@ -186,6 +186,39 @@ class _Network:
         labels = Labels((*order[:axis], *fresh, *order[axis + 1 :]))
         return self._replace(operand, Dense(Gather(axis, len(batch))(value, index), labels), [link])
 
+    def _scatter_to_meet(self) -> bool:
+        """Scatter what then meets another operand where it goes, if that is less than any pair."""
+        least = min((volume({*a.labels, *b.labels}) for a, b in self._sharing()), default=0)
+        for operand in self.operands if least else ():
+            for link in self.links:
+                if isinstance(link, Pick) and not set(link.at).isdisjoint(operand.labels):
+                    ends = {label for label in link.at if not self._needed(label, operand, link)}
+                    grown = {*operand.labels, *link.at, link.whole} - ends
+                    if ends and self._meets(link.whole, operand) and volume(grown) < least:
+                        wide = self._spread(operand, link.at)
+                        if self._replace(operand, wide) and self._scatter(wide, link):
+                            return True
+        return False
+
+    def _meets(self, label: Label, operand: Dense) -> bool:
+        """Whether other operands have a label, or one side of a reshape that it is all of the other of."""
+        near = {label}
+        for link in self.links:
+            if isinstance(link, Ravel) and (link.left == (label,) or link.right == (label,)):
+                near.update(link.labels)
+        return label not in operand.labels and any(
+            not near.isdisjoint(other.labels) for other in self.operands if other is not operand
+        )
+
+    def _spread(self, operand: Dense, labels: Labels) -> Dense:
+        """An operand repeated over the labels that it lacks."""
+        missing = [label for label in labels if label not in operand.labels]
+        if not missing:
+            return operand
+        wide = Labels((*missing, *operand.labels))
+        value = repeated(operand.value, tuple(label.size for label in wide))
+        return Dense(value, wide)
+
     def _scatter(self, operand: Dense, link: Pick) -> bool:
         have = list(operand.labels)
         if link.whole in have or not all(label in have for label in link.at):
@@ -254,9 +287,7 @@ class _Network:
 
     def _pair(self, outer: bool) -> bool:
         best: tuple[tuple[int, int], Dense, Dense] | None = None
-        for a, b in itertools.combinations(self.operands, 2):
-            if not outer and not any(label in b.labels and label.size != 1 for label in a.labels):
-                continue
+        for a, b in itertools.combinations(self.operands, 2) if outer else self._sharing():
             union = {*a.labels, *b.labels}
             cost = volume(union), volume(label for label in union if self._needed(label, a, b))
             if best is None or cost < best[0]:
@@ -267,6 +298,12 @@ class _Network:
         joined = self._join(a, b)
         self.operands = [operand for operand in self.operands if operand is not b]
         return self._replace(a, joined)
+
+    def _sharing(self) -> Iterator[tuple[Dense, Dense]]:
+        """The pairs that have a label in common."""
+        for a, b in itertools.combinations(self.operands, 2):
+            if any(label in b.labels and label.size != 1 for label in a.labels):
+                yield a, b
 
     def _join(self, a: Dense, b: Dense) -> Dense:
         """Two operands into one: a matmul over the labels that go, where either side has others too."""
