@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -286,3 +288,21 @@ def test_a_hopeless_candidate_is_not_run(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["reverse"].calls >= 5
     assert found["forward"].calls == 0
     assert re.search(r"forward +not run", str(found))
+
+
+def test_the_example_runs(tmp_path: Path) -> None:
+    script = Path(__file__).parent.parent / "examples" / "jacobian_order.py"
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = re.findall(r"^(\w+) +([\d,]+) flops, +([\d.]+) ms measured$", done.stdout, re.MULTILINE)
+    flops = {name: int(number.replace(",", "")) for name, number, _ in lines}
+    sweep = 784 * (32 * 256 + 256 * 32 + 784 * 256)
+    products = {"forward": sweep, "reverse": sweep, "chain": 2 * 784 * 32 * 256 + 784 * 32 * 784}
+    assert flops == {name: pytest.approx(2 * number, rel=0.02) for name, number in products.items()}
+    assert all(float(milliseconds) > 0 for *_, milliseconds in lines)
+    differ = re.search(r"they differ by (\S+) at most", done.stdout)
+    assert differ is not None
+    assert float(differ[1]) < 1e-5
+    assert "the waist" in (tmp_path / "jacobian_order.svg").read_text()

@@ -36,7 +36,7 @@ def described(result: Jacobian | Value, y: str, x: str) -> list[str]:
     place = "" if stored == whole else f" in place of {quantity(whole, 'B')}"
     head = f"{result.dtype}[{', '.join(map(str, result.shape))}], {quantity(stored, 'B')}{place}"
     texts = dict.fromkeys(_term_text(term, y, x) for term in result.terms)
-    return [head, *(texts or ["zero"])]
+    return [head, *"\n".join(texts or ["zero"]).splitlines()]
 
 
 def stored_bytes(result: Jacobian | Value) -> int:
@@ -51,7 +51,7 @@ def _term_text(term: Term, y: str, x: str) -> str:
     if not (len(tied) == len(term.out) == len(term.in_)):
         parts += [f"axis {p} of {y} is tied to axis {q} of {x}" for p, q in tied]
     parts += [_link_text(link, term, y, x) for link in links]
-    return f"{parts[0]}: {'; '.join(parts[1:])}" if parts[1:] else parts[0]
+    return ": ".join(parts) if len(parts) < 3 else "\n  ".join([f"{parts[0]}:", *parts[1:]])
 
 
 def _kind(term: Term, links: Sequence[Link], out: Sequence[int], in_: Sequence[int]) -> str:
