@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import irgraph as ig
-from irgraph.errors import FeedError, GraphError
+from irgraph.errors import FeedError, GraphError, NotDifferentiableError
 from irgraph.jacobians import measuring
 from irgraph.jacobians.costing import Effort
 from irgraph.jacobians.explain import is_chain_order, waist_of
@@ -22,6 +22,7 @@ from irgraph.jacobians.plan import JacobianPlan
 from irgraph.jacobians.steps import course
 from irgraph.jacobians.words import calls, described
 from irgraph.tables import quantity
+from irgraph.testing import CASES, Case
 from irgraph.value import Value
 from irgraph.view.jacobians import COLOURS, WAIST
 
@@ -80,6 +81,25 @@ def test_the_costs_of_the_steps_add_up_to_that_of_the_plan(name: str) -> None:
         assert together.seconds == pytest.approx(plan.cost.seconds)
         assert [v for step in found.steps for v in step.vertices] == list(plan.order)
         assert str(plan)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.differentiable][::9], ids=str)
+def test_the_plan_of_every_op_is_explained(case: Case) -> None:
+    values = case.values("float64") if "float64" in case.dtypes else case.values(case.dtypes[0])
+    ends = [y for y in case.results(values) if y.dtype.is_float]
+    sources = [values[name] for name in case.differentiable if values[name].dtype.is_float]
+    if not ends or not sources:
+        pytest.skip("not of floats")
+    try:
+        plan = ig.plan_jacobian(ends, sources)
+    except NotDifferentiableError:
+        pytest.skip("no derivative")
+    found = course(plan)
+    together = sum((step.effort for step in found.steps), found.local + found.result)
+    assert (together.flops, together.launches) == (plan.cost.flops, plan.cost.launches)
+    assert plan.explain().count("Jacobian of ") == min(16, len(ends) * len(sources))
+    for shown in ("auto", "graph"):
+        assert plan.draw(shown=shown).dot
 
 
 def test_plain_modes_are_one_sweep() -> None:

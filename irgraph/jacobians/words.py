@@ -63,6 +63,8 @@ def _kind(term: Term, links: Sequence[Link], out: Sequence[int], in_: Sequence[i
     count = product(term.out[p].size for p in out)
     covered = {label for factor in dense for label in factor.labels}
     if len(out) == len(term.out) == len(in_) == len(term.in_):
+        if not term.out:
+            return "one number"
         return f"diagonal of {sizes_text(label.size for label in term.out)}" if dense else "identity"
     block = f"{_sides(rest[0])} × {_sides(rest[1])}"
     equal = "" if links or covered & {term.out[p] for p in out} else "equal "
@@ -92,7 +94,7 @@ def _link_text(link: Link, term: Term, y: str, x: str) -> str:
             return f"{b} is indexed along {a}"
         case Ravel(left, right) if (a := place(left)) and (b := place(right)):
             return f"{a} and {b} are one, reshaped"
-    return type(link).__name__.lower()
+    return {Slice: "a slice", Pick: "an index", Ravel: "a reshape"}.get(type(link), "a map") + " within"
 
 
 def _place(labels: Iterable[Label], term: Term, y: str, x: str) -> str | None:
