@@ -19,7 +19,7 @@ from irgraph.jacobians import measuring
 from irgraph.jacobians.costing import Effort
 from irgraph.jacobians.explain import is_chain_order, waist_of
 from irgraph.jacobians.plan import JacobianPlan
-from irgraph.jacobians.steps import course
+from irgraph.jacobians.steps import alternatives, course, whole
 from irgraph.jacobians.words import calls, described
 from irgraph.tables import quantity
 from irgraph.testing import CASES, Case
@@ -201,8 +201,9 @@ def test_candidates_are_measured_on_feeds_given_or_random() -> None:
     y = ig.tanh(ig.log(x)[:, index] @ ig.parameter("w", (3, 20))) @ ig.parameter("v", (20, 4))
     plan = ig.plan_jacobian(y, x)
     found = plan.measure(x=np.ones((5, 6)), index=[5, 0, 2])
-    assert [row.name for row in found.rows] == [candidate.name for candidate in plan.candidates]
-    for row, candidate in zip(found.rows, plan.candidates, strict=True):
+    assert found.rows[0].name == plan.chosen.name
+    assert {row.name for row in found.rows} == {candidate.name for candidate in plan.candidates}
+    for row, candidate in zip(found.rows, alternatives(plan), strict=True):
         assert row.calls >= 5
         assert row.seconds > 0
         assert row.peak == ig.compile(candidate.results).plan(n=5).arena_nbytes
@@ -232,6 +233,36 @@ def test_effort_of_nothing() -> None:
     assert plan.order == ()
     assert course(plan).result == Effort()
     assert "nothing is multiplied" in plan.explain()
+
+
+def test_a_plan_in_parts_tells_the_steps_of_the_whole() -> None:
+    y, x = network(64, 256, 64)
+    free = ig.plan_jacobian(y, x, format="dense")
+    (peak,) = re.findall(r"Memory: (.*) at the peak", free.explain())
+    limit = int(ig.compile(free.chosen.results).plan().arena_nbytes * 0.6)
+    plan = ig.plan_jacobian(y, x, format="dense", memory=limit)
+    assert plan.chosen not in plan.candidates
+    assert whole(plan) in plan.candidates
+    together = sum((step.effort for step in course(plan).steps), course(plan).local + course(plan).result)
+    assert together.flops == whole(plan).effort.flops
+    text = plan.explain(measure=True)
+    assert f"of {quantity(limit, 'B')} allowed" in text
+    assert re.search(r"\n +\d+ parts of axis \d of the (in|out)put +[\d.]+ Mflop", text)
+    assert peak not in text.splitlines()[-1]
+    assert plan.chosen.name in plan.draw().dot
+
+
+def test_hints_are_those_of_the_plan() -> None:
+    y, x = PROBLEMS["batch"]
+    plan = ig.plan_jacobian(y, x, options=ig.PlanOptions(plan="measure", hints={"batch": 4}))
+    together = sum((step.effort for step in course(plan).steps), course(plan).local + course(plan).result)
+    assert together.flops == plan.cost.flops
+    assert course(plan).instances == 4
+    text = plan.explain()
+    assert "one instance of 4" in text
+    assert "for batch=4." in text
+    assert "the fastest when run of" in text
+    assert plan.measure().rows[0].peak < ig.plan_jacobian(y, x).measure().rows[0].peak
 
 
 # -------------------------------------------------------------------------------------- pictures

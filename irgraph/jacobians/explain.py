@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..dims import SIZE_HINT, names_of
+from ..dims import hint, hinting, names_of
 from ..errors import IrgraphError
 from ..tables import Table, quantity
 from .costing import Effort
 from .measuring import Measurements, predicted_peak
-from .steps import Course, Step, course
+from .steps import Course, Step, alternatives, course, whole
 from .words import Called, calls, described
 
 if TYPE_CHECKING:
@@ -23,13 +23,14 @@ LONGEST = 16
 def explain(plan: JacobianPlan, measured: Measurements | None = None) -> str:
     """The explanation of a plan, with measured times beside the nominal ones if there are any."""
     names, found = calls(plan.reduced), course(plan)
-    parts = [
-        _results(plan, names),
-        _graph(plan, names, found),
-        _order(plan, names, found),
-        _others(plan, measured),
-        _memory(plan),
-    ]
+    with hinting(plan.request.options.hints):
+        parts = [
+            _results(plan, names),
+            _graph(plan, names, found),
+            _order(plan, names, found),
+            _others(plan, measured),
+            _memory(plan),
+        ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -112,24 +113,31 @@ def _order(plan: JacobianPlan, names: dict[int, Called], found: Course) -> list[
     rows += [("", "writing the result", *_costs(found.result))]
     kept = [row for row in _shortened(rows) if row[0] or row[2] != "0 flop" or row[4] != "0"]
     columns = (("step", "<"), ("", "<"), ("flops", ">"), ("bytes", ">"), ("launches", ">"), ("time", ">"))
-    table = Table("", columns, kept, [("", "together", *_costs(plan.cost))])  # type: ignore[arg-type]
+    totals = [("", "together", *_costs(whole(plan).effort))]
+    if whole(plan) is not plan.chosen:
+        totals.append(("", plan.chosen.name.partition(", ")[2], *_costs(plan.cost)))
+    table = Table("", columns, kept, totals)  # type: ignore[arg-type]
     return [f"Order: {plan.chosen.name}{_why(plan)}", *_indented(str(table))]
 
 
 def _why(plan: JacobianPlan) -> str:
     """In what sense the order is the best."""
-    name, count = plan.chosen.name, len(plan.candidates)
-    if name == "given":
+    request, name, count = plan.request, whole(plan).name, len(plan.candidates)
+    if not isinstance(request.mode, str):
         return ", by hand"
-    if len(plan.order) == 1:
-        return ", as any other"
     reasons = []
-    if is_chain_order(plan):
+    if len(plan.order) > 1 and is_chain_order(plan):
         reasons.append("exact: of dense matrices no bracketing of the chain needs fewer multiplications")
     elif name == "elimination (exact)":
         reasons.append("exact: of dense matrices no order of the vertices needs fewer multiplications")
-    if count > 1:
-        reasons.append(f"the fastest of {count} orders that were built")
+    if request.mode != "auto":
+        reasons.append(f'asked for with mode="{request.mode}"')
+    elif count > 1:
+        way = "the fastest" if request.options.plan == "static" else "the fastest when run"
+        fit = "" if request.memory is None else f" within {quantity(request.memory, 'B')} of memory"
+        if whole(plan) is not plan.chosen:
+            way, fit = "in parts, as none fits", fit + ": the fastest"
+        reasons.append(f"{way}{fit} of {count} orders that were built")
     return "".join(f"\n  {reason}" for reason in reasons)
 
 
@@ -171,12 +179,13 @@ def _costs(effort: Effort) -> tuple[str, str, str, str]:
 
 def _others(plan: JacobianPlan, measured: Measurements | None) -> list[str]:
     """All candidates beside the one that was chosen."""
-    if len(plan.candidates) == 1 and measured is None:
+    shown = alternatives(plan)
+    if len(shown) == 1 and measured is None:
         return []
     columns = [("order", "<"), ("flops", ">"), ("bytes", ">"), ("launches", ">"), ("time", ">"), ("", ">")]
     columns += [("measured", ">"), ("", ">"), ("peak memory", ">")] if measured else []
     rows = []
-    for candidate in sorted(plan.candidates, key=lambda each: each is not plan.chosen):
+    for candidate in shown:
         nominal = ratio(candidate.effort.seconds, plan.cost.seconds if candidate is not plan.chosen else 0)
         row = [candidate.name, *_costs(candidate.effort), nominal]
         if measured:
@@ -211,12 +220,14 @@ def _memory(plan: JacobianPlan) -> list[str]:
     linear = plan.reduced.linear
     sizes = (size for n in (*linear.ends, *linear.sources) for size in linear.values[n].shape)
     names = sorted(names_of(sizes))
-    bound = f" for {', '.join(f'{name}={SIZE_HINT}' for name in names)}" if names else ""
+    bound = f" for {', '.join(f'{name}={hint(name)}' for name in names)}" if names else ""
+    limit = plan.request.memory
+    allowed = "" if limit is None else f", of {quantity(limit, 'B')} allowed"
     try:
         peak = predicted_peak(plan.chosen)
     except IrgraphError as error:
         return [f"Memory is planned when it is bound: {str(error).splitlines()[0]}"]
-    return [f"Memory: {quantity(peak, 'B')} at the peak, forward pass included{bound}."]
+    return [f"Memory: {quantity(peak, 'B')} at the peak, forward pass included{bound}{allowed}."]
 
 
 def counted(number: int, what: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from ..autodiff.structure import flatten
 from ..compiler.pipeline import bind as bind_program
 from ..compiler.pipeline import lower
-from ..dims import bind, hint, names_of
+from ..dims import bind, hint, hinting, names_of
 from ..errors import FeedError, explain
 from ..executor import find_executor
 from ..function import Function, compile
@@ -22,6 +22,7 @@ from ..graph import Graph, name_outputs
 from ..origin import here
 from ..tables import Table, quantity
 from ..value import Value
+from .steps import alternatives
 
 if TYPE_CHECKING:
     from .plan import Candidate, JacobianPlan
@@ -75,12 +76,17 @@ def measure(plan: JacobianPlan, feeds: Mapping[str, Any]) -> Measurements:
     Inputs without a feed get numbers between 0.1 and 0.9, integers 0 or 1; named dims their hint. What by its
     nominal time is hopeless beside the chosen order is compiled only.
     """
-    functions = [compile(candidate.results) for candidate in plan.candidates]
+    with hinting(plan.request.options.hints):
+        return _measured(plan, alternatives(plan), feeds)
+
+
+def _measured(plan: JacobianPlan, candidates: Sequence[Candidate], feeds: Mapping[str, Any]) -> Measurements:
+    functions = [compile(candidate.results) for candidate in candidates]
     _require_known(plan, functions, feeds)
     fed = [random_feeds(function, feeds) for function in functions]
     times: list[list[float]] = [[] for _ in functions]
     hopeless = max(HOPELESS[0], HOPELESS[1] * plan.cost.seconds)
-    running = [n for n, each in enumerate(plan.candidates) if each.effort.seconds <= hopeless]
+    running = [n for n, each in enumerate(candidates) if each.effort.seconds <= hopeless]
     for n in running:
         functions[n](**fed[n])  # binds the plan
     while any(len(times[n]) < FEWEST or sum(times[n]) < LONG_ENOUGH for n in running):
@@ -91,7 +97,7 @@ def measure(plan: JacobianPlan, feeds: Mapping[str, Any]) -> Measurements:
     return Measurements(
         tuple(
             Measured(candidate.name, median(taken or [nan]), _arena(function, arrays), len(taken))
-            for candidate, function, arrays, taken in zip(plan.candidates, functions, fed, times, strict=True)
+            for candidate, function, arrays, taken in zip(candidates, functions, fed, times, strict=True)
         )
     )
 

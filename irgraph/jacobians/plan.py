@@ -91,8 +91,8 @@ class JacobianPlan:
     def measure(self, **feeds: Any) -> Measurements:
         """The median times and the peak memory of all candidates, compiled and run on NumPy in turn.
 
-        Inputs without a feed get random numbers between 0.1 and 0.9, integers 0 or 1, and named dims a
-        size of 256. Raises FeedError for feeds that do not fit.
+        Inputs without a feed get random numbers between 0.1 and 0.9, integers 0 or 1, and named dims
+        their hint. Raises FeedError for feeds that do not fit.
         """
         from .measuring import measure
 
@@ -169,7 +169,7 @@ def _chosen(made: JacobianPlan, known: Sequence[Node]) -> Candidate:
     if request.options.plan == "measure" and len(ordered) > 1:
         from .measuring import measure
 
-        few = replace(made, candidates=tuple(ordered[:MEASURED]))
+        few = replace(made, chosen=ordered[0], candidates=tuple(ordered[:MEASURED]))
         times = {row.name: row.seconds for row in measure(few, {}).rows}
         return min(few.candidates, key=lambda each: times[each.name])
     return ordered[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..autodiff.structure import flatten
 from ..collector import without_collector
-from ..dims import estimate
+from ..dims import estimate, hinting
 from ..graph import topological_order
 from ..local_jacobian import Dense, Pick, Terms
 from ..origin import carrying, here
@@ -18,7 +18,7 @@ from .cuts import tied_axes, width
 
 if TYPE_CHECKING:
     from .linearize import Linearization
-    from .plan import JacobianPlan
+    from .plan import Candidate, JacobianPlan
 
 Kind = Literal["forward", "backward", "multiply"]
 
@@ -53,8 +53,8 @@ class _Single(NamedTuple):
 
 @dataclass(frozen=True)
 class Course:
-    """All that a plan's nodes do: local Jacobians, the steps, and writing the result. Costs add up to the
-    plan's."""
+    """All that a plan's nodes do: local Jacobians, the steps, and writing the result. Costs add up to those
+    of the order."""
 
     local: Effort
     steps: tuple[Step, ...]
@@ -65,8 +65,21 @@ class Course:
 
 @without_collector
 def course(plan: JacobianPlan) -> Course:
-    """The course of the plan's chosen order."""
-    return _Replay(plan).course()
+    """The course of the plan's chosen order; where it is made in parts, that of the whole."""
+    with hinting(plan.request.options.hints):
+        return _Replay(plan).course()
+
+
+def whole(plan: JacobianPlan) -> Candidate:
+    """The candidate of the chosen order: itself, or what it is made of in parts."""
+    if any(each is plan.chosen for each in plan.candidates):
+        return plan.chosen
+    return next(each for each in plan.candidates if each.order == plan.order)
+
+
+def alternatives(plan: JacobianPlan) -> list[Candidate]:
+    """All candidates, the chosen one first."""
+    return [plan.chosen, *(each for each in plan.candidates if each is not plan.chosen)]
 
 
 class _Replay:
@@ -97,7 +110,7 @@ class _Replay:
     def efforts(self) -> dict[int, Effort]:
         """The cost of the results' nodes, each counted where it was first made."""
         found = dict.fromkeys((LOCAL, *range(len(self.plan.order)), RESULT), Effort())
-        for node in self.ledger.needed(flatten(self.plan.chosen.results, "results")):
+        for node in self.ledger.needed(flatten(whole(self.plan).results, "results")):
             found[self.made_in.get(node, RESULT)] += effort_of(node)
         return found
 

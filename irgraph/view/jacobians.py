@@ -9,10 +9,11 @@ from math import sqrt
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, get_args
 
+from ..dims import hinting
 from ..errors import GraphError, explain
 from ..jacobians.explain import counted, describe_effort, ratio, step_text, waist_of
 from ..jacobians.result import Jacobian
-from ..jacobians.steps import Course, Kind, Step, course
+from ..jacobians.steps import Course, Kind, Step, alternatives, course
 from ..jacobians.words import Called, calls, stored_bytes
 from ..origin import here
 from ..tables import quantity
@@ -45,7 +46,8 @@ def draw_plan(
     if shown == "chain" and plan.chain is None:
         raise GraphError(explain("a plan without a chain", "a cut to draw", here(), 'Take shown="graph".'))
     chain = plan.chain is not None and shown != "graph"
-    made = Picture((_Chain if chain else _Vertices)(plan, title).dot())
+    with hinting(plan.request.options.hints):
+        made = Picture((_Chain if chain else _Vertices)(plan, title).dot())
     if path is not None:
         made.save(path)
     return made
@@ -126,8 +128,8 @@ class _Drawing:
         best = self.plan.cost.seconds
         return [
             f"{other.name.partition(' (')[0]}: {ratio(other.effort.seconds, best)} the time"
-            for other in self.plan.candidates
-            if other is not self.plan.chosen and best
+            for other in alternatives(self.plan)[1:]
+            if best
         ]
 
 
