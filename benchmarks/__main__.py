@@ -20,6 +20,7 @@ GROUPS = {
     "imports": "time of `import irgraph` and what it loads",
     "install": "size of the core install over NumPy",
     "memory": "planned, allocated and kept bytes of a step",
+    "outputs": "calls with outputs of 2, 16 and 78 MB, handed over and copied",
     "derivatives": "first and second derivatives of every op against JAX's",
     "random": "10,000 random graphs against NumPy in float64",
     "conv": "convolutions and steps of convolutional networks against torch, on NumPy and in ONNX Runtime",

@@ -92,7 +92,7 @@ def measure(name: str, problem: Problem) -> dict[str, float]:
     found["step"] = max(_step_bytes(peer, *batch) for batch in batches * (TRACED_STEPS // len(batches)))
     if name == "irgraph":
         memory = peer.function.memory()
-        found |= {"predicted": memory.arena, "arena": memory.allocated}
+        found |= {"predicted": memory.peak, "arena": memory.allocated}
     elif name == "numpy":
         found["arena"] = peer.buffer_bytes(problem.batch)
     return found

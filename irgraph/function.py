@@ -64,6 +64,9 @@ class Function:
         (shaped as the outputs) filled. Raises FeedError for feeds that do not fit; the state is then as
         before the call, as it is whatever else fails. An exception from outside (Ctrl-C) leaves the
         state as before the step or as after it, never between.
+
+        A large result is the memory that it was computed in, not a copy; later calls use it again only when
+        neither the array nor a view of it is held.
         """
         if self._lock.locked():
             raise ExecutorError(
@@ -91,7 +94,7 @@ class Function:
         return bind(self.program, self._feeds.complete(sizes), self.executor)
 
     def memory(self, **sizes: int) -> MemoryReport:
-        """What a step needs: the arena's size, the nodes live at the peak, the formula in the named dims.
+        """What a step needs: the arena, large results beside it, the nodes live at the peak, the formula.
 
         For the given sizes, else those of the last call. Raises FeedError where a size is missing.
         """

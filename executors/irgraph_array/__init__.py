@@ -3,7 +3,7 @@
 from .concatenation import parts_to_copy
 from .indexed import out_of_range
 from .linear_algebra import INDEFINITE, SINGULAR, STUCK, ZERO, Complaint, no_result
-from .prepare import Arrays, Memory, Prepared, Views, not_finite, prepare
+from .prepare import Arrays, Binder, Memory, Prepared, Views, not_finite, prepare
 from .table import KERNELS, Call, Context, Kernel
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "STUCK",
     "ZERO",
     "Arrays",
+    "Binder",
     "Call",
     "Complaint",
     "Context",

@@ -37,8 +37,8 @@ def _is_same_memory(a: Array, b: Array) -> bool:
     address = _address(a)
     if address is None or address != _address(b):
         return False
-    steps = zip(a.shape, a.strides, b.strides, strict=True)
-    return all(ours == theirs for size, ours, theirs in steps if size > 1)
+    one, other = [[step for size, step in zip(a.shape, x.strides, strict=True) if size > 1] for x in (a, b)]
+    return one == other
 
 
 def _address(array: Array) -> int | None:

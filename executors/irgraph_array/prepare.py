@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from irgraph.compiler.plan import Plan, Slot, Step
+from irgraph.compiler.plan import Buffer, Plan, Slot, Step
 from irgraph.errors import IrgraphError, NonFiniteError, explain
 from irgraph.layout import Layout
 from irgraph.types import numpy_kind
@@ -65,9 +66,10 @@ class Prepared:
     compute: list[Call]
     owners: list[Node]  # the node of each compute call, for errors
     outputs: list[Array]
+    read: list[Callable[[], Array]]  # for each output: a fresh array with its content
     commit: list[Call]
     arena: Array = field(repr=False)
-    arena_nbytes: int
+    arena_nbytes: int  # with the results beside it
 
     def __call__(self, fed: Sequence[Array], out: Sequence[Array] | None = None) -> list[Array]:
         """Copy the feeds in, compute, copy the outputs out, commit."""
@@ -84,7 +86,7 @@ class Prepared:
             error.add_note(f"  in {node!r}")
             raise
         if out is None:
-            results = [array.copy() for array in self.outputs]
+            results = [read() for read in self.read]
         else:
             results = list(out)
             for target, array in zip(results, self.outputs, strict=True):
@@ -95,65 +97,102 @@ class Prepared:
 
 
 def prepare(arrays: Arrays, plan: Plan, state: Mapping[str, Array], check: bool = False) -> Prepared:
-    """Allocate the arena, view every slot in it, and bind every kernel.
+    """Allocate the arena, view every slot in it, and bind every kernel, for a plan without results beside it.
 
     `check`: after each node, raise NonFiniteError if a float result is not finite.
     """
-    bound = Views(arrays, plan, state)
-    scratch = Scratch(arrays.allocate)
+    return Binder(arrays, plan, state, check).bind({})
 
-    def calls_of(step: Step) -> list[Call]:
-        scratch.restart()
-        context = Context(arrays.xp, plan.sizes, step.node, scratch)
-        slots = [[bound.array(slot) for slot in each] for each in (step.inputs, step.outputs)]
+
+class Binder:
+    """Binds a plan to memory, as often as there is other memory for its results: the steps that meet these
+    anew, all others once. The arena, the state and scratch memory are the same in all that it binds."""
+
+    def __init__(self, arrays: Arrays, plan: Plan, state: Mapping[str, Array], check: bool = False) -> None:
+        self.plan = plan
+        self._arrays = arrays
+        self._check = check
+        self._views = Views(arrays, plan, state)
+        self._scratch = Scratch(arrays.allocate)
+        self._kept: dict[int, list[Call]] = {}  # by the identity of the step
+        for step in plan.prologue:
+            for call in self._bound(step, self._views):
+                call()
+
+    def bind(self, results: Mapping[Buffer, Array]) -> Prepared:
+        """The plan with these bytes for its results."""
+        plan, views = self.plan, self._views.beside(results)
+        compute: list[Call] = []
+        owners: list[Node] = []
+        if self._check:
+            for name, slot in plan.feeds.items():
+                node = slot.buffer.owner.node
+                compute.append(_finite(self._arrays.xp, views.array(slot), f"the feed {name!r}", node))
+                owners.append(node)
+        for step in plan.compute:
+            calls = self._calls(step, views)
+            compute += calls
+            owners += [step.node] * len(calls)
+        commit = [call for step in plan.commit for call in self._calls(step, views)]
+        commit += [assign(views.array(target), views.array(source)) for target, source in plan.copies]
+        feeds = [views.array(slot) for slot in plan.feeds.values()]
+        outputs = [views.array(slot) for slot in plan.outputs]
+        read = [array.copy for array in outputs]
+        nbytes = plan.arena_nbytes + sum(array.nbytes for array in results.values())
+        return Prepared(self._arrays, feeds, compute, owners, outputs, read, commit, views.arena, nbytes)
+
+    def _calls(self, step: Step, views: Views) -> list[Call]:
+        calls = self._kept.get(id(step))
+        if calls is None:
+            calls = self._bound(step, views)
+            if self._check:
+                what = f"a result of {step.node.op.name}"
+                found = [views.array(slot) for slot in step.outputs]
+                calls += [_finite(self._arrays.xp, array, what, step.node) for array in found]
+            if "result" not in {slot.buffer.kind for slot in (*step.inputs, *step.outputs)}:
+                self._kept[id(step)] = calls
+        return calls
+
+    def _bound(self, step: Step, views: Views) -> list[Call]:
+        self._scratch.restart()
+        context = Context(self._arrays.xp, self.plan.sizes, step.node, self._scratch)
+        slots = [[views.array(slot) for slot in each] for each in (step.inputs, step.outputs)]
         return list(KERNELS[type(step.node.op)].bind(context, step.node.op, *slots))
-
-    for step in plan.prologue:
-        for call in calls_of(step):
-            call()
-    compute: list[Call] = []
-    owners: list[Node] = []
-    if check:
-        for name, slot in plan.feeds.items():
-            node = slot.buffer.owner.node
-            compute.append(_finite(arrays.xp, bound.array(slot), f"the feed {name!r}", node))
-            owners.append(node)
-    for step in plan.compute:
-        calls = calls_of(step)
-        if check:
-            what = f"a result of {step.node.op.name}"
-            calls += [_finite(arrays.xp, bound.array(slot), what, step.node) for slot in step.outputs]
-        compute += calls
-        owners += [step.node] * len(calls)
-    commit = [call for step in plan.commit for call in calls_of(step)]
-    commit += [assign(bound.array(target), bound.array(source)) for target, source in plan.copies]
-    feeds = [bound.array(slot) for slot in plan.feeds.values()]
-    outputs = [bound.array(slot) for slot in plan.outputs]
-    return Prepared(arrays, feeds, compute, owners, outputs, commit, bound.arena, plan.arena_nbytes)
 
 
 class Views:
-    """The arrays of a plan's slots, in one arena and in the state."""
+    """The arrays of a plan's slots, in one arena and in the state, and in memory of results where it is
+    given."""
 
     def __init__(self, memory: Memory, plan: Plan, state: Mapping[str, Array]) -> None:
         self.memory = memory
         self.state = state
         self.arena = memory.allocate(plan.arena_nbytes)
         self._views: dict[tuple[int, Layout, str], Array] = {}
+        self._results: Mapping[Buffer, Array] = {}
+        self._viewed: dict[tuple[int, Layout, str], Array] = {}  # of results
+
+    def beside(self, results: Mapping[Buffer, Array]) -> Views:
+        """The same arena and state, with other memory for results."""
+        views = copy(self)
+        views._results, views._viewed = results, {}
+        return views
 
     def array(self, slot: Slot) -> Array:
-        """The view of the arena, or the state variable, that a slot stands for."""
-        buffer = slot.buffer
+        """The view of the arena or of a result, or the state variable, that a slot stands for."""
+        buffer, known = slot.buffer, self._views
+        memory, place, offset = self.arena, buffer.offset, buffer.offset
         if buffer.kind == "state":
             memory, offset = self.state[buffer.variable], 0
             if slot.layout.is_dense and slot.layout.shape == memory.shape:
                 return memory
-        else:
-            memory, offset = self.arena, buffer.offset
-        key = (id(memory) if buffer.kind == "state" else offset, slot.layout, slot.dtype.name)
-        found = self._views.get(key)
+            place = id(memory)
+        elif buffer.kind == "result":
+            memory, place, known = self._results[buffer], id(buffer), self._viewed
+        key = (place, slot.layout, slot.dtype.name)
+        found = known.get(key)
         if found is None:
-            found = self._views[key] = self.memory.view(memory, slot.layout, slot.dtype.name, offset)
+            found = known[key] = self.memory.view(memory, slot.layout, slot.dtype.name, offset)
         return found
 
 

@@ -14,9 +14,13 @@ from irgraph.compiler.plan import ALIGNMENT, Plan
 from irgraph.layout import Layout
 from irgraph.op import Op
 from irgraph.types import as_dtype
-from irgraph_array import KERNELS, Call, Prepared, prepare
+from irgraph_array import KERNELS, Binder, Call, Prepared
+
+from .results import HandsOver, views_keep_results
 
 __all__ = ["NumpyExecutor"]
+
+LARGE = 2**20  # bytes: to copy less takes a tenth of a millisecond
 
 
 class NumpyExecutor:
@@ -24,6 +28,7 @@ class NumpyExecutor:
 
     name = "numpy"
     xp = np
+    hands_over = LARGE if views_keep_results() else None
 
     def has_kernel(self, op: type[Op]) -> bool:
         """Whether an op needs no expansion."""
@@ -38,7 +43,9 @@ class NumpyExecutor:
         """Bind a plan to memory."""
         quiet = copy_context()
         quiet.run(np.seterr, all="ignore")
-        return NumpyPrepared(quiet.run(prepare, self, plan, state, check), quiet)
+        binder = quiet.run(Binder, self, plan, state, check)
+        prepared = quiet.run(HandsOver, binder) if plan.results else quiet.run(binder.bind, {})
+        return NumpyPrepared(prepared, quiet)
 
     def to_device(self, array: Any) -> np.ndarray[Any, Any]:
         """A contiguous copy."""
@@ -77,7 +84,7 @@ class NumpyPrepared:
     """A prepared plan that runs where floating-point errors are quiet: NumPy keeps its error state in a
     context variable, and entering a context costs a tenth of entering `np.errstate`."""
 
-    def __init__(self, prepared: Prepared, quiet: Context) -> None:
+    def __init__(self, prepared: Prepared | HandsOver, quiet: Context) -> None:
         self._prepared = prepared
         self._run = quiet.run
         self.arena_nbytes = prepared.arena_nbytes

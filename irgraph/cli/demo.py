@@ -101,7 +101,7 @@ def _summary(network: Network, history: list[Epoch], compiled: float) -> Table:
         "graph": f"{_ops(network.predict)} ops forward, {_ops(step)} with gradients and Adam",
         "parameters": f"{network.parameters:,}",
         "one step": f"{flops:,} flops",
-        "memory": f"{_kib(memory.arena)} planned for a step, {_kib(memory.state)} of state",
+        "memory": f"{_kib(memory.peak)} planned for a step, {_kib(memory.state)} of state",
         "compiling": f"{compiled:.2f} s",
         "training": f"{seconds:.2f} s, {images / seconds:,.0f} images/s",
         "held-out": f"{_percent(history[-1].accuracy)} right",

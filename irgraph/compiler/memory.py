@@ -2,10 +2,12 @@
 
 Views share their source's buffer. An elementwise node writes over an input that dies there, where the
 executor's kernel allows it. Parts of a concatenation are computed inside its result where they can be.
+Large outputs get memory of their own beside the arena, for executors that hand it over.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -27,18 +29,21 @@ def plan(
     schedule: Schedule,
     sizes: Mapping[str, int],
     may_overwrite: Callable[[Op], bool],
+    hands_over: int | None = None,
 ) -> Plan:
-    """The plan for one binding of the named dims.
+    """The plan for one binding of the named dims. Outputs of at least `hands_over` bytes that fill a buffer
+    lie outside the arena; None: all lie inside.
 
     Parts of concatenations are computed in place, unless that takes more than a sixteenth more memory: the
     result then lives from its first part on.
     """
-    placing = _Placing(schedule, sizes, may_overwrite)
+    placing = _Placing(schedule, sizes, may_overwrite, hands_over)
     placing.homes = find_homes(schedule, placing.sizes, lambda type: placing.bound(type)[2])
     planned = placing.plan()
     if placing.homes:
-        apart = _Placing(schedule, sizes, may_overwrite).plan()
-        if planned.arena_nbytes > apart.arena_nbytes * (1 + DEARER):
+        apart = _Placing(schedule, sizes, may_overwrite, hands_over).plan()
+        taken, least = (each.arena_nbytes + each.results_nbytes for each in (planned, apart))
+        if taken > least * (1 + DEARER):
             return apart
     return planned
 
@@ -65,10 +70,12 @@ class _Placing:
         schedule: Schedule,
         sizes: Mapping[str, int],
         may_overwrite: Callable[[Op], bool],
+        hands_over: int | None,
     ) -> None:
         self.schedule = schedule
         self.sizes = dict(sizes)
         self.may_overwrite = may_overwrite
+        self.hands_over = hands_over
         self.slots: dict[Value, Slot] = {}
         self.buffers: list[Buffer] = []
         self.homes: Homes = {}
@@ -82,11 +89,31 @@ class _Placing:
             self.place(value, 0, state=True)
         prologue = self.steps(order.prologue, start=0, forever=True)
         compute = self.steps(order.compute, start=1)
+        results = self.results()
         commit = self.steps(order.commit, start=order.outputs_at + 1)
         copies = [(self.slots[state], self.slots[new]) for state, new in order.copies]
         outputs = [self.slots[value] for value in order.graph.outputs]
         nbytes = assign_offsets(self.buffers)
-        return Plan(self.sizes, feeds, prologue, compute, commit, copies, outputs, self.buffers, nbytes)
+        return Plan(
+            self.sizes, feeds, prologue, compute, commit, copies, outputs, self.buffers, nbytes, results
+        )
+
+    def results(self) -> dict[int, Buffer]:
+        """Take the buffers of large outputs out of the arena: those that the output fills in order. What
+        is placed after this writes over none of them."""
+        found: dict[int, Buffer] = {}
+        if self.hands_over is None:
+            return found
+        stays = set(self.schedule.prologue)
+        for position, value in enumerate(self.schedule.graph.outputs):
+            buffer, layout, dtype = self.slots[value]
+            large = buffer.kind == "arena" and buffer.nbytes >= max(self.hands_over, 1)
+            fills = layout.is_dense and math.prod(layout.shape) * dtype.itemsize == buffer.nbytes
+            if large and fills and buffer.owner.node not in stays:
+                buffer.kind, buffer.offset = "result", 0
+                found[position] = buffer
+        self.buffers = [buffer for buffer in self.buffers if buffer.kind == "arena"]
+        return found
 
     def bound(self, type: TensorType) -> tuple[Layout, int, TensorType]:
         """The dense layout, the bytes, and the type with numbers."""

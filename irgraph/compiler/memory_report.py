@@ -23,13 +23,15 @@ class LiveValue:
 class MemoryReport:
     """The memory of one step, in bytes. Prints as a short table.
 
-    `arena` is the predicted size of the one buffer that all values share; `allocated` is what the executor
-    took, None before the first call. `live_peak` is the most that is live at once, a lower bound for any
-    arena; `formula` is that sum in the named dims.
+    `arena` is the predicted size of the one buffer that all values share but large results, which have
+    `results` bytes of their own and are handed over without a copy. `peak` is both; `allocated` is what the
+    executor took, None before the first call. `live_peak` is the most that is live at once, a lower bound
+    for the peak; `formula` is that sum in the named dims.
     """
 
     sizes: dict[str, int]
     arena: int
+    results: int
     allocated: int | None
     live_peak: int
     formula: Size
@@ -37,13 +39,19 @@ class MemoryReport:
     at: str
     values: tuple[LiveValue, ...]
 
+    @property
+    def peak(self) -> int:
+        """The arena and the results."""
+        return self.arena + self.results
+
     def __str__(self) -> str:
         bound = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
         took = "not allocated yet" if self.allocated is None else f"allocated {_bytes(self.allocated)}"
+        beside = f" + results {_bytes(self.results)} = {_bytes(self.peak)}" if self.results else ""
         live = sum(value.nbytes for value in self.values)
         lines = [
             f"memory of one step{f' for {bound}' if bound else ''}",
-            f"  arena {_bytes(self.arena)} ({took}), state {_bytes(self.state)}",
+            f"  arena {_bytes(self.arena)}{beside} ({took}), state {_bytes(self.state)}",
             f"  at the peak, {self.at}: {self.formula} = {live} bytes live, {_bytes(self.live_peak)} aligned",
         ]
         lines += [f"    {_bytes(value.nbytes):>10}  {value.description}" for value in self.values[:8]]
@@ -60,6 +68,7 @@ def report_memory(plan: Plan, schedule: Schedule, state: State, allocated: int |
     return MemoryReport(
         sizes=plan.sizes,
         arena=plan.arena_nbytes,
+        results=plan.results_nbytes,
         allocated=allocated,
         live_peak=peak,
         formula=formula(live),

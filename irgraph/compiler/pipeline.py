@@ -135,7 +135,8 @@ def _names(graph: Graph, assumed: dict[Guard, Node]) -> frozenset[str]:
 def bind(program: Program, sizes: dict[str, int], executor: Executor) -> Plan:
     """The phase for one binding of the named dims. Raises FeedError where it breaks a guard."""
     check_guards(program.assumed, sizes)
-    return plan(program.schedule, sizes, lambda op: executor.is_single_pass(type(op)))
+    hands_over = getattr(executor, "hands_over", None)
+    return plan(program.schedule, sizes, lambda op: executor.is_single_pass(type(op)), hands_over)
 
 
 def require(graph: Graph, executor: Executor) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ..dims import Size
@@ -15,7 +15,7 @@ ALIGNMENT = 64  # bytes: a cache line, and enough for every vector unit
 
 
 class Buffer:
-    """Memory for one or more values: a piece of the arena, or a state variable.
+    """Memory for one or more values: a piece of the arena, a state variable, or a result of its own.
 
     It is live from position `first` to `last`, both included. `parts` counts the values that are computed
     where a concatenation, its owner, has them.
@@ -24,7 +24,7 @@ class Buffer:
     __slots__ = ("first", "kind", "last", "nbytes", "offset", "owner", "parts")
 
     def __init__(
-        self, kind: Literal["arena", "state"], owner: Value, nbytes: int, first: int, last: int
+        self, kind: Literal["arena", "state", "result"], owner: Value, nbytes: int, first: int, last: int
     ) -> None:
         self.kind = kind
         self.owner = owner
@@ -63,6 +63,9 @@ class Plan:
     An executor runs `prologue` once, then for each call: copy feeds into their slots, run `compute`,
     read `outputs`, run `commit`, and last `copies` (state slot, new value). Nothing between the first
     step of the commit and the last copy may fail or be interrupted.
+
+    `results` are outputs, by position, that have a buffer of kind "result" outside the arena, which they
+    fill: what is computed there may be returned as it is. Only executors that ask for them get any.
     """
 
     sizes: dict[str, int]
@@ -74,14 +77,21 @@ class Plan:
     outputs: Sequence[Slot]
     buffers: Sequence[Buffer]
     arena_nbytes: int
+    results: Mapping[int, Buffer] = field(default_factory=dict)
+
+    @property
+    def results_nbytes(self) -> int:
+        """The bytes that the results outside the arena take."""
+        return sum(aligned(buffer.nbytes) for buffer in self.results.values())
 
     def live_peak(self) -> tuple[int, int]:
-        """The most bytes that are live at once, and the position where they are. The arena's lower bound."""
-        return most_live(self.buffers)
+        """The most bytes that are live at once, and the position where they are: a lower bound of the arena
+        and the results."""
+        return most_live([*self.buffers, *self.results.values()])
 
     def live_at(self, position: int) -> list[Buffer]:
-        """The arena's buffers that are live at a position, largest first."""
-        live = [b for b in self.buffers if b.first <= position <= b.last]
+        """The buffers of the arena and of results that are live at a position, largest first."""
+        live = [b for b in (*self.buffers, *self.results.values()) if b.first <= position <= b.last]
         return sorted(live, key=lambda buffer: -buffer.nbytes)
 
 

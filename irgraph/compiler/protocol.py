@@ -12,7 +12,8 @@ Array = Any
 
 
 class PreparedPlan(Protocol):
-    """A plan that is ready to run on one executor."""
+    """A plan that is ready to run on one executor. `arena_nbytes` is what was allocated for a step: the
+    arena, the results beside it, what kernels need."""
 
     arena_nbytes: int
 
@@ -31,6 +32,9 @@ class Executor(Protocol):
 
     It may also have `as_feed(array)`: an array that lies on its device, as its own kind of array and
     without a copy, or None for all else. `fed` then holds such arrays too.
+
+    And it may have `hands_over`, a number of bytes: outputs that are as large or larger are then planned
+    outside the arena where that can be (`Plan.results`), so that their memory can be returned as it is.
     """
 
     name: str
