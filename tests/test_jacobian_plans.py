@@ -110,7 +110,7 @@ def test_plain_modes_are_one_sweep() -> None:
 
 def test_a_waist_is_met_from_both_sides() -> None:
     y, x = PROBLEMS["waist"]
-    plan = ig.plan_jacobian(y, x)
+    plan = ig.plan_jacobian(y, x, format="structured")
     steps = course(plan).steps
     sizes = [(s.kind, s.rows, s.inner, s.columns) for s in steps]
     assert sizes == [("forward", 4, 30, 60), ("backward", 60, 30, 4), ("multiply", 60, 4, 60)]
@@ -123,6 +123,14 @@ def test_a_waist_is_met_from_both_sides() -> None:
     assert "multiply at h2: 60×4 · 4×60" in text
     ratio = next(c for c in plan.candidates if c.name == "forward").effort.seconds / plan.cost.seconds
     assert f"{ratio:.3g} ×" in text
+
+
+def test_past_a_waist_the_factors_are_kept() -> None:
+    y, x = PROBLEMS["waist"]
+    text = str(ig.plan_jacobian(y, x))
+    assert "the last product apart" in text
+    assert "multiply at h2: stays a product" in text
+    assert "kept as the product of" in text
 
 
 def test_sizes_leave_out_what_the_whole_chain_ties() -> None:
@@ -167,7 +175,7 @@ def test_a_residual_stream_is_multiplied_where_it_is_narrow() -> None:
     h = layer(x, "in", 16)
     for n in range(2):
         h = h + layer(layer(h, f"up{n}", 64), f"down{n}", 16)
-    plan = ig.plan_jacobian(layer(layer(h, "wide", 128), "out", 256), x)
+    plan = ig.plan_jacobian(layer(layer(h, "wide", 128), "out", 256), x, format="structured")
     assert plan.chosen.name == "chain"
     assert is_chain_order(plan)
     blocks = 2 * (2 * 16 * 64 * 16) + 2 * 16 * 16 * 16  # each block at its wide side, then the two

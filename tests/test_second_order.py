@@ -62,6 +62,21 @@ def test_logistic_regression_is_one_product_beside_the_logits(format: Any) -> No
         np.testing.assert_allclose(dense, logistic_hessian(**arrays), rtol=1e-12)
 
 
+@pytest.mark.parametrize("format", ["auto", "factored"])
+def test_a_hessian_of_low_rank_stays_factored(format: Any) -> None:
+    X, w = real("X", 3, 50), real("w", 50)
+    H = ig.hessian(ig.softplus(X @ w).sum(), w, format=format)
+    assert "the last product apart" in str(H.plan)
+    assert H.nbytes == 8 * (2 * 3 * 50 + 2 * 3)
+    assert H.structure() == "factored"
+    rng = RNG(1)
+    arrays = {"X": rng.standard_normal((3, 50)), "w": rng.standard_normal(50) / 7}
+    found = run(H, **arrays)
+    np.testing.assert_allclose(found.todense(), 3 * logistic_hessian(**arrays), rtol=1e-10, atol=1e-13)
+    v = rng.standard_normal(50)
+    np.testing.assert_allclose(found @ v, 3 * logistic_hessian(**arrays) @ v, rtol=1e-10)
+
+
 def test_a_quadratic_form_needs_no_x_and_no_product() -> None:
     A, x = real("A", 4, 4), real("x", 4)
     H = ig.hessian(x @ (A @ x), x, format="dense")

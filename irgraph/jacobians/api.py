@@ -10,6 +10,7 @@ from ..errors import GraphError, NotDifferentiableError, explain
 from ..local_jacobian import Terms
 from ..origin import here
 from ..value import Value
+from .low_rank import kept_apart
 from .options import Format, Mode, PlanOptions, Request
 from .plan import Blocks, JacobianPlan, plan
 from .result import Jacobian
@@ -98,7 +99,7 @@ def planned(
                 made.append(block.todense() if request.format == "dense" else block.stored())
         return made
 
-    return plan(ends, sources, request, finish)
+    return kept_apart(plan(ends, sources, request, finish), finish)
 
 
 def _nested(tree: Tree, leaf: Any) -> Any:

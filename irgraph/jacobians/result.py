@@ -18,8 +18,8 @@ from ..ops.contract import volume
 from ..origin import carrying, here
 from ..types import DType, TensorType, format_shape
 from ..value import Value
-from .links import simplified
-from .products import product
+from .links import determined, simplified
+from .products import product, settled
 from .sums import contracted, in_order, tidied, ties, weighted, written_out
 
 if TYPE_CHECKING:
@@ -190,10 +190,13 @@ def _stored(term: Term, format: str, dtype: DType) -> Term:
         free = [label for q, label in enumerate(in_) if q not in {q for _, q in held}]
         return Term(term.out, Labels(in_), (Dense(value, Labels((*term.out, *free))),))
     dense = [factor for factor in term.factors if isinstance(factor, Dense)]
-    covered = in_order({label for factor in dense for label in factor.labels}, term)
+    known = determined(term)
+    covered = in_order({label for factor in dense for label in factor.labels if label in known}, term)
     apart = sum(volume(factor.labels) for factor in dense)
     if format == "factored" or (format == "auto" and 4 * apart < volume(covered)) or not dense:
         return term
+    if not known.issuperset(label for factor in dense for label in factor.labels):
+        return _stored(settled(term, dtype), format, dtype)
     if len(dense) == 1 and dense[0].value.dtype.is_float and term.coefficient.number == 1:
         return term
     links: list[Factor] = [factor for factor in term.factors if not isinstance(factor, Dense)]
