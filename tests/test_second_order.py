@@ -140,6 +140,20 @@ def test_hessian_of_a_network_in_nested_dicts(mode: Any) -> None:
             np.testing.assert_allclose(found[row][column], swapped, atol=1e-12)
 
 
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+def test_hessian_of_convolution_and_pooling(mode: Any) -> None:
+    x, w = real("x", 2, 1, 5, 4), real("w", 2, 1, 2, 2)
+    h = ig.tanh(ig.max_pool(ig.conv(x, w, padding=1), 2)) * ig.constant(RNG(13).standard_normal((2, 2, 3, 2)))
+    loss, wrt = (h * h + h).sum(), {"x": x, "w": w}
+    arrays = {"x": RNG(14).standard_normal((2, 1, 5, 4)), "w": RNG(15).standard_normal((2, 1, 2, 2))}
+    H, diagonal = run([ig.hessian(loss, wrt, mode), ig.hessian_diagonal(loss, wrt)], **arrays)
+    wanted = differences(loss, wrt, arrays)
+    for row in wrt:
+        for column in wrt:
+            np.testing.assert_allclose(H[row][column].todense(), wanted[row][column], atol=1e-7)
+        np.testing.assert_allclose(H[row][row].diagonal(), diagonal[row], atol=1e-12)
+
+
 def test_lists_nest_in_lists() -> None:
     loss, weights = network((3, 2))
     arrays = network_arrays((3, 2))
