@@ -56,6 +56,15 @@ class Layout:
         strides = tuple(step * stride for step, stride in zip(steps, self.strides, strict=True))
         return Layout(shape, strides, offset)
 
+    def diagonal(self, axis: int, along: int, start: int) -> Layout:
+        """Without an axis, on which the position is `start` more than on the axis `along`."""
+        shape = tuple(size for n, size in enumerate(self.shape) if n != axis)
+        if 0 in shape:
+            return Layout(shape, Layout.dense(shape).strides, self.offset)
+        both = {along: self.strides[along] + self.strides[axis]}
+        strides = tuple(both.get(n, stride) for n, stride in enumerate(self.strides) if n != axis)
+        return Layout(shape, strides, self.offset + start * self.strides[axis])
+
     def reshape(self, shape: tuple[int, ...]) -> Layout | None:
         """The same elements in row-major order under another shape, or None where that needs a copy.
 

@@ -19,6 +19,7 @@ from irgraph.value import Node
 from . import (  # noqa: F401  # enter their kernels into the table
     concatenation,
     conv,
+    diagonal_blocks,
     floats,
     indexed,
     linear_algebra,

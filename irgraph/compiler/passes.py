@@ -35,7 +35,7 @@ def expand(graph: Graph, has_kernel: Callable[[type[Op]], bool]) -> Graph:
     """Composite ops, where the executor has no kernel of its own, become what they consist of."""
 
     def visit(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
-        if not node.op.source and not has_kernel(type(node.op)):
+        if not (node.op.source or node.op.view_only or has_kernel(type(node.op))):
             simpler = expansion(node, inputs)
             if simpler is not None:
                 return simpler

@@ -5,12 +5,18 @@ A gather by the same index in every term is kept: the Jacobian of a bundle stays
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from ..autodiff.emit import Part, total
+from ..dims import Size, estimate
 from ..local_jacobian import ONE, Coefficient, Dense, Factor, Label, Labels, Pick, Slice, Term
 from ..ops.arrange import as_number, scaled
 from ..ops.contract import contract, volume
+from ..ops.diagonal_blocks import add_diagonal, place_diagonal
+from ..ops.tied import ties_within, untied
 from ..types import DType
 from ..value import Value
 
@@ -86,7 +92,7 @@ def _summed(terms: Sequence[Term], held: Sequence[Tie], picked: Collection[int],
     dtypes = [f.value.dtype for t in terms for f in t.factors if isinstance(f, Dense)]
     widest = max((d for d in dtypes if d.is_float), key=lambda each: each.itemsize, default=dtype)
     tied = {q for _, q in held}
-    parts = []
+    rows = []
     for term in terms:
         rank = len(term.out)
         target = Labels(
@@ -94,8 +100,8 @@ def _summed(terms: Sequence[Term], held: Sequence[Tie], picked: Collection[int],
             for n, label in enumerate((*term.out, *term.in_))
             if n not in picked and (n < rank or n - rank not in tied)
         )
-        parts.append(weighted([cast(f, widest) for f in term.factors], target, term.coefficient, widest))
-    return total(parts)
+        rows.append(_Product(tuple(cast(f, widest) for f in term.factors), target, term.coefficient))
+    return _added(rows, widest)
 
 
 def _untied(term: Term, held: Iterable[Tie]) -> Term:
@@ -104,8 +110,57 @@ def _untied(term: Term, held: Iterable[Tie]) -> Term:
     for p, q in sorted(ties(term)):
         if (p, q) not in held:
             in_[q] = Label(in_[q].size)
-            links.append(Slice(in_[q], term.out[p]))
+            links.append(Slice(term.out[p], in_[q]))
     return Term(term.out, Labels(in_), (*term.factors, *links), term.coefficient)
+
+
+# --------------------------------------------------------------------------- sums of diagonals
+
+Diagonal = tuple[int, int, Size]
+"""An axis, the axis along which it runs, and where it starts."""
+
+
+@dataclass(frozen=True)
+class _Product:
+    """One summand: factors over the axes of the sum, which every summand has in one order."""
+
+    factors: tuple[Factor, ...]
+    target: Labels
+    coefficient: Coefficient
+
+    @cached_property
+    def diagonals(self) -> dict[Diagonal, Slice]:
+        """Of which diagonals it is 0 everywhere else. Each can be placed last."""
+        links = ties_within(self.factors, self.target)
+        parts = {link.part for link in links}
+        at = {label: axis for axis, label in enumerate(self.target)}
+        return {(at[k.whole], at[k.part], k.start): k for k in links if k.whole not in parts}
+
+    def on(self, diagonal: Diagonal) -> _Product:
+        """What is on a diagonal, over one axis less."""
+        link = self.diagonals[diagonal]
+        target = Labels(label for label in self.target if label is not link.whole)
+        return _Product(tuple(untied(self.factors, link)), target, self.coefficient)
+
+
+def _added(rows: Sequence[_Product], dtype: DType) -> Value:
+    """The sum. What is on a diagonal is summed there, and added where it belongs to the sum of the others, so
+    that no summand is larger than it has to be."""
+    parts = [weighted(r.factors, r.target, r.coefficient, dtype) for r in rows if not r.diagonals]
+    base = total(parts) if parts else None
+    rows = [row for row in rows if row.diagonals]
+    while rows:
+        counts = Counter(diagonal for row in rows for diagonal in row.diagonals)
+        shape = [label.size for label in rows[0].target]
+        axis, along, start = diagonal = max(counts, key=lambda d: (counts[d], estimate(shape[d[0]])))
+        inner = _added([row.on(diagonal) for row in rows if diagonal in row.diagonals], dtype)
+        rows = [row for row in rows if diagonal not in row.diagonals]
+        if base is None:
+            base = place_diagonal(inner, axis, along, shape[axis], start)
+        else:
+            base = add_diagonal(base, inner, axis, along, start)
+    assert base is not None
+    return base
 
 
 # -------------------------------------------------------------------------------- fewer terms

@@ -9,6 +9,8 @@ This is the one hard room. The rules, in order of preference:
 5. outer products;
 6. as a last resort write a link out as a matrix of zeros and ones.
 
+Labels that a link ties to others of the target are left out before and placed on a diagonal after.
+
 Its law, in the tests: densify everything and compare with numpy.einsum.
 """
 
@@ -25,8 +27,10 @@ from . import slicing
 from .arrange import arranged, as_number, grouped, permuted, repeated, reshaped, summed, thin, times
 from .comparison import equal
 from .constants import Full, arange, scaled_unit
+from .diagonal_blocks import take_diagonal
 from .indexing import Gather, ScatterAdd
 from .matmul import Matmul
+from .tied import placed, ties_within, untied
 
 WIDE = 16
 """Columns that make one product for each position of a batch as good as one for the whole batch."""
@@ -34,7 +38,13 @@ WIDE = 16
 
 def contract(factors: Iterable[Factor], target: Labels, dtype: DType) -> Value:
     """The value `out[target] = sum over all other labels of prod(factors)`."""
-    return _Network(factors, target, dtype).contract()
+    factors = list(factors)
+    links = ties_within(factors, target)
+    for link in links:
+        factors = untied(factors, link)
+    gone = {link.whole for link in links}
+    inner = Labels(label for label in target if label not in gone)
+    return placed(_Network(factors, inner, dtype).contract(), inner, links, target)
 
 
 def volume(labels: Iterable[Label]) -> int:
@@ -108,7 +118,7 @@ class _Network:
             for link in self.links:
                 match link:
                     case Slice():
-                        done = self._follow_slices(operand, grow)
+                        done = self._follow_slices(operand, grow) or self._take_diagonal(operand, link)
                     case Ravel():
                         done = not grow and self._follow_ravel(operand, link)
                     case Map():
@@ -142,6 +152,16 @@ class _Network:
         x = as_number(operand.value, self.dtype)
         value = slicing.Pad(starts, steps, shape)(x) if grow else slicing.Slice(starts, steps, shape)(x)
         return self._replace(operand, Dense(value, labels), list(at.values()))
+
+    def _take_diagonal(self, operand: Dense, link: Slice) -> bool:
+        """An operand with both labels of a link, without the second; the link stays where that is needed."""
+        at = operand.labels
+        if link.step != 1 or link.part not in at or link.whole not in at or link.part is link.whole:
+            return False
+        axis = at.index(link.whole)
+        value = take_diagonal(operand.value, axis, at.index(link.part), link.start)
+        used = [] if self._needed(link.whole, operand, link) else [link]
+        return self._replace(operand, Dense(value, at.drop([axis])), used)
 
     def _follow_ravel(self, operand: Dense, link: Ravel) -> bool:
         for here, there in ((link.left, link.right), (link.right, link.left)):
