@@ -113,8 +113,8 @@ def dense_of(term: Term) -> np.ndarray[Any, Any]:
     """Every element of a term by definition: the sum over all positions of all its labels."""
     inside = dict.fromkeys(label for factor in term.factors for label in factor.labels)
     every = list(dict.fromkeys([*term.out, *term.in_, *inside]))
-    found = np.zeros([int(label.size) for label in (*term.out, *term.in_)])  # type: ignore[arg-type]
-    for position in np.ndindex(*[int(label.size) for label in every]):  # type: ignore[arg-type]
+    found = np.zeros([int(label.size) for label in (*term.out, *term.in_)])
+    for position in np.ndindex(*[int(label.size) for label in every]):
         at = dict(zip(every, position, strict=True))
         weight = term.coefficient.number
         for factor in term.factors:

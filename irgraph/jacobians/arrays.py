@@ -102,7 +102,8 @@ class JacobianArray:
 
         output, input = self._shapes()
         size = int(np.prod(output)), int(np.prod(input))
-        return to_csr(self._jacobian.terms, self._by_value(), self._names(), size, self.dtype)
+        known = self._jacobian.patterns
+        return to_csr(self._jacobian.terms, self._by_value(), self._names(), size, self.dtype, known)
 
     def aslinearoperator(self) -> LinearOperator:
         """A SciPy LinearOperator of shape (output size, input size), on flat vectors."""

@@ -28,7 +28,7 @@ from ..ops.arrange import reshaped
 from ..ops.contract import volume
 from ..types import DType
 from .links import determined, linked, renamed, simplified
-from .sums import cast, coarsened, contracted, in_order, weighted
+from .sums import cast, coarsened, contracted, in_order, scaled_early, weighted
 
 MANY = 6
 """Terms in one sum that are left apart; more are added up under the structure they share."""
@@ -54,6 +54,7 @@ def settled(term: Term, dtype: DType) -> Term:
         return term
     waiting = list(term.factors)
     kept: list[Factor] = [factor for factor in waiting if summed.isdisjoint(factor.labels)]
+    coefficient = term.coefficient
     waiting = [factor for factor in waiting if not summed.isdisjoint(factor.labels)]
     while waiting:
         group = _connected(waiting, summed)
@@ -66,8 +67,9 @@ def settled(term: Term, dtype: DType) -> Term:
         early = _absorbed(kept, group, target)
         group += early
         kept = [factor for factor in kept if not any(factor is each for each in early)]
+        group, coefficient = scaled_early(group, target, coefficient)
         kept.append(Dense(contracted(group, target, dtype), target))
-    found = Term(term.out, term.in_, tuple(kept), term.coefficient)
+    found = Term(term.out, term.in_, tuple(kept), coefficient)
     return simplified(found) or found
 
 
@@ -82,16 +84,16 @@ def _absorbed(waiting: Sequence[Factor], group: Sequence[Factor], target: Labels
 
 
 def _without_units(term: Term) -> Term:
-    """Inner labels of size 1 are no axes."""
-    outside = {*term.out, *term.in_}
-    if all(label.size != 1 or label in outside for factor in term.factors for label in factor.labels):
+    """Inner labels of size 1 are no axes, unless a link places them."""
+    kept = {*term.out, *term.in_}.union(*(f.labels for f in term.factors if not isinstance(f, Dense)))
+    if all(label.size != 1 or label in kept for factor in term.factors for label in factor.labels):
         return term
-    factors = tuple(_squeezed(f, outside) if isinstance(f, Dense) else f for f in term.factors)
+    factors = tuple(_squeezed(f, kept) if isinstance(f, Dense) else f for f in term.factors)
     return Term(term.out, term.in_, factors, term.coefficient)
 
 
-def _squeezed(factor: Dense, outside: set[Label]) -> Dense:
-    labels = Labels(label for label in factor.labels if label.size != 1 or label in outside)
+def _squeezed(factor: Dense, kept: set[Label]) -> Dense:
+    labels = Labels(label for label in factor.labels if label.size != 1 or label in kept)
     return Dense(reshaped(factor.value, [label.size for label in labels]), labels)
 
 

@@ -24,6 +24,7 @@ from .sums import contracted, in_order, tidied, ties, weighted, written_out
 
 if TYPE_CHECKING:
     from .plan import JacobianPlan
+    from .sparse import Pattern
 
 
 class Jacobian(Compound):
@@ -59,6 +60,7 @@ class Jacobian(Compound):
         self.format = format
         self.plan = plan
         self.functions: dict[str, Any] = {}  # what its results have compiled
+        self.patterns: dict[tuple[int, int], Pattern] = {}  # where the elements of sparse results lie
 
     @property
     def shape(self) -> Shape:

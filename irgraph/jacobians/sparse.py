@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,26 +22,49 @@ Array = np.ndarray[Any, Any]
 Names = Mapping[str, int]
 
 
+@dataclass
+class Pattern:
+    """Where the elements of a matrix lie, for as long as the indices that place them are the same."""
+
+    indices: list[Array]
+    columns: Array
+    bounds: Array
+
+
 def to_csr(
-    terms: Iterable[Term], arrays: Mapping[Value, Array], names: Names, shape: tuple[int, int], dtype: Any
+    terms: Sequence[Term],
+    arrays: Mapping[Value, Array],
+    names: Names,
+    shape: tuple[int, int],
+    dtype: Any,
+    patterns: dict[tuple[int, int], Pattern],
 ) -> csr_matrix:
     """The sum of the terms; elements that several terms have are added.
 
-    `arrays` are those of the factors, `names` the sizes of the named dims. Raises MissingExtra without SciPy.
+    `arrays` are those of the factors, `names` the sizes of the named dims; `patterns` keeps what can be used
+    again. Raises MissingExtra without SciPy.
     """
     sparse = import_extra("scipy.sparse", "sparse", "hold sparse matrices")
     places = [_Places(term, arrays, names) for term in terms]
-    triplets = [each.triplet(dtype) for each in places]
     if len(places) == 1 and places[0].by_rows:
-        _, columns, data = triplets[0]
-        bounds = np.arange(shape[0] + 1, dtype=columns.dtype) * (len(data) // shape[0])
-        return sparse.csr_matrix((data, columns, bounds), shape)
-    index = np.int32 if max(*shape, 1) < 2**31 else np.int64
+        (only,) = places
+        found = patterns.get(shape)
+        if found is None or not all(map(np.array_equal, found.indices, only.indices)):
+            columns = only.columns().astype(_index_dtype(shape))
+            bounds = np.arange(shape[0] + 1, dtype=columns.dtype) * (len(columns) // shape[0])
+            found = patterns[shape] = Pattern([index.copy() for index in only.indices], columns, bounds)
+        data = only.elements(dtype)
+        return sparse.csr_matrix((data, found.columns.copy(), found.bounds.copy()), shape)
+    triplets = [(each.rows(), each.columns(), each.elements(dtype)) for each in places]
     rows, columns, data = (
         np.concatenate([np.zeros(0, kind), *(triplet[n] for triplet in triplets)]).astype(kind, copy=False)
-        for n, kind in enumerate((index, index, dtype))
+        for n, kind in enumerate((_index_dtype(shape), _index_dtype(shape), dtype))
     )
     return sparse.coo_matrix((data, (rows, columns)), shape).tocsr()
+
+
+def _index_dtype(shape: tuple[int, int]) -> Any:
+    return np.int32 if max(*shape, 1) < 2**31 else np.int64
 
 
 class _Places:
@@ -140,19 +166,34 @@ class _Places:
             flat = flat * self._size(label) + self.at[label]
         return flat
 
-    def triplet(self, dtype: Any) -> tuple[Array, Array, Array]:
-        """Rows, columns and elements."""
+    def rows(self) -> Array:
+        """The row of each element."""
+        return self._spread(self._flat(self.term.out))
+
+    def columns(self) -> Array:
+        """The column of each element."""
+        return self._spread(self._flat(self.term.in_))
+
+    def elements(self, dtype: Any) -> Array:
+        """The elements themselves."""
         coefficient = self.term.coefficient
         number = coefficient.number * bind(coefficient.times, self.names) / bind(coefficient.over, self.names)
-        data: Array = np.full((1,) * len(self.axes), number, dtype)
-        for factor in self.dense:
-            data = data * self._element(factor)
-        places = [self._flat(side) for side in (self.term.out, self.term.in_)]
-        found = [np.broadcast_to(each, self.whole) for each in (*places, data)]
-        if self.kept is not None:
-            kept = np.broadcast_to(self.kept, self.whole)
-            return found[0][kept], found[1][kept], found[2][kept]
-        return found[0].ravel(), found[1].ravel(), found[2].ravel()
+        factors = [self._element(factor) for factor in self.dense]
+        if number != 1 or not factors:
+            factors.append(np.full((1,) * len(self.axes), number, dtype))
+        return self._spread(reduce(operator.mul, factors)).astype(dtype, copy=False)
+
+    def _spread(self, array: Array) -> Array:
+        """On the whole grid, flat, without what no link agrees on."""
+        whole = np.broadcast_to(array, self.whole)
+        if self.kept is None:
+            return whole.flatten()
+        return np.asarray(whole[np.broadcast_to(self.kept, self.whole)])
+
+    @property
+    def indices(self) -> list[Array]:
+        """The arrays that places depend on."""
+        return [self.arrays[link.index] for link in self.links if isinstance(link, Pick)]
 
     def _element(self, factor: Dense) -> Array:
         """A factor's elements on the grid."""

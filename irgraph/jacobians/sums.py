@@ -77,14 +77,21 @@ def written_out(
 
 def weighted(factors: Sequence[Factor], target: Labels, coefficient: Coefficient, dtype: DType) -> Part:
     """A product times a coefficient, which goes to the smallest factor; a mere sign is left to the sum."""
-    sign, size = (-1, MINUS * coefficient) if coefficient.number < 0 else (1, coefficient)
+    factors, left = scaled_early(factors, target, coefficient)
+    sign, size = (-1, MINUS * left) if left.number < 0 else (1, left)
+    return sign, scaled(as_number(contracted(factors, target, dtype), dtype), size)
+
+
+def scaled_early(
+    factors: Sequence[Factor], target: Labels, coefficient: Coefficient
+) -> tuple[list[Factor], Coefficient]:
+    """The smallest factor scaled, if it is small beside the product, and the coefficient that is left."""
     dense = [f for f in factors if isinstance(f, Dense) and f.value.dtype.is_float]
     least = min(dense, key=lambda f: volume(f.labels), default=None)
-    if least is None or size == ONE or 2 * volume(least.labels) > volume(target):
-        return sign, scaled(as_number(contracted(factors, target, dtype), dtype), size)
+    if least is None or coefficient in (ONE, MINUS) or 2 * volume(least.labels) > volume(target):
+        return list(factors), coefficient
     small = Dense(scaled(least.value, coefficient), least.labels)
-    factors = [small if factor is least else factor for factor in factors]
-    return 1, as_number(contracted(factors, target, dtype), dtype)
+    return [small if factor is least else factor for factor in factors], ONE
 
 
 def _summed(terms: Sequence[Term], held: Sequence[Tie], picked: Collection[int], dtype: DType) -> Value:
