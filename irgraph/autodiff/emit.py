@@ -13,7 +13,8 @@ from ..ops.arithmetic import Add, Negative, Subtract
 from ..ops.arrange import scaled, times, weighted
 from ..ops.comparison import Where
 from ..ops.constants import splat
-from ..ops.contract import contract, volume
+from ..ops.contract import contract
+from ..ops.networks import volume
 from ..ops.slicing import Concatenate, Pad
 from ..types import bool_
 from ..value import Value

@@ -25,7 +25,7 @@ from ..local_jacobian import (
     Terms,
 )
 from ..ops.arrange import reshaped
-from ..ops.contract import volume
+from ..ops.networks import volume
 from ..types import DType
 from .links import determined, linked, renamed, simplified
 from .sums import cast, coarsened, contracted, in_order, scaled_early, weighted

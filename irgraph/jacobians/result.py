@@ -14,7 +14,7 @@ from ..errors import ShapeError, explain
 from ..local_jacobian import Dense, Factor, Label, Labels, Map, Pick, Slice, Term, Terms
 from ..ops.arrange import scaled
 from ..ops.constants import zeros
-from ..ops.contract import volume
+from ..ops.networks import volume
 from ..origin import carrying, here
 from ..types import DType, TensorType, format_shape
 from ..value import Value

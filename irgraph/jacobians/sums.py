@@ -14,8 +14,9 @@ from ..autodiff.emit import Part, total
 from ..dims import Size, estimate
 from ..local_jacobian import ONE, Coefficient, Dense, Factor, Label, Labels, Pick, Slice, Term
 from ..ops.arrange import as_number, scaled
-from ..ops.contract import contract, volume
+from ..ops.contract import contract
 from ..ops.diagonal_blocks import add_diagonal, place_diagonal
+from ..ops.networks import volume
 from ..ops.tied import ties_within, untied
 from ..types import DType
 from ..value import Value
