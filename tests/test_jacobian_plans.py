@@ -214,7 +214,7 @@ def test_candidates_are_measured_on_feeds_given_or_random() -> None:
     for row, candidate in zip(found.rows, alternatives(plan), strict=True):
         assert row.calls >= 5
         assert row.seconds > 0
-        assert row.peak == ig.compile(candidate.results).plan(n=5).arena_nbytes
+        assert row.peak == ig.compile(candidate.results).plan(n=5).nbytes
     text = plan.explain(measure=True)
     assert "measured" in text
     with pytest.raises(FeedError, match="found z; needed feeds of index, x"):
@@ -247,7 +247,7 @@ def test_a_plan_in_parts_tells_the_steps_of_the_whole() -> None:
     y, x = network(64, 256, 64)
     free = ig.plan_jacobian(y, x, format="dense")
     (peak,) = re.findall(r"Memory: (.*) at the peak", free.explain())
-    limit = int(ig.compile(free.chosen.results).plan().arena_nbytes * 0.6)
+    limit = int(ig.compile(free.chosen.results).plan().nbytes * 0.6)
     plan = ig.plan_jacobian(y, x, format="dense", memory=limit)
     assert plan.chosen not in plan.candidates
     assert whole(plan) in plan.candidates

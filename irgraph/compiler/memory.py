@@ -42,8 +42,7 @@ def plan(
     planned = placing.plan()
     if placing.homes:
         apart = _Placing(schedule, sizes, may_overwrite, hands_over).plan()
-        taken, least = (each.arena_nbytes + each.results_nbytes for each in (planned, apart))
-        if taken > least * (1 + DEARER):
+        if planned.nbytes > apart.nbytes * (1 + DEARER):
             return apart
     return planned
 

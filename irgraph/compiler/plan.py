@@ -84,6 +84,11 @@ class Plan:
         """The bytes that the results outside the arena take."""
         return sum(aligned(buffer.nbytes) for buffer in self.results.values())
 
+    @property
+    def nbytes(self) -> int:
+        """The arena and the results."""
+        return self.arena_nbytes + self.results_nbytes
+
     def live_peak(self) -> tuple[int, int]:
         """The most bytes that are live at once, and the position where they are: a lower bound of the arena
         and the results."""

@@ -96,7 +96,7 @@ def _measured(plan: JacobianPlan, candidates: Sequence[Candidate], feeds: Mappin
             times[n].append(perf_counter() - start)
     return Measurements(
         tuple(
-            Measured(candidate.name, median(taken or [nan]), _arena(function, arrays), len(taken))
+            Measured(candidate.name, median(taken or [nan]), _peak(function, arrays), len(taken))
             for candidate, function, arrays, taken in zip(candidates, functions, fed, times, strict=True)
         )
     )
@@ -133,13 +133,13 @@ def _random(value: Value, sizes: Mapping[str, int], rng: np.random.Generator) ->
     return rng.integers(0, 2, shape).astype(value.dtype.numpy)
 
 
-def _arena(function: Function, feeds: Mapping[str, Any]) -> int:
-    """The bytes of the arena for the sizes of some feeds."""
+def _peak(function: Function, feeds: Mapping[str, Any]) -> int:
+    """The bytes of the arena and the results for the sizes of some feeds."""
     sizes: dict[str, int] = {}
     for name, value in function.inputs.items():
         shape = np.shape(feeds[name])
         sizes |= {str(s): n for s, n in zip(value.shape, shape, strict=True) if str(s) in names_of([s])}
-    return function.plan(**sizes).arena_nbytes
+    return function.plan(**sizes).nbytes
 
 
 def predicted_peak(candidate: Candidate) -> int:
@@ -151,4 +151,4 @@ def peak_of(results: Sequence[Any]) -> int:
     """The bytes at the peak of computing some results on NumPy, as planned."""
     numpy = find_executor("numpy")
     program = lower(Graph(name_outputs(flatten(results, "results"))), numpy)
-    return bind_program(program, {name: hint(name) for name in program.names}, numpy).arena_nbytes
+    return bind_program(program, {name: hint(name) for name in program.names}, numpy).nbytes

@@ -25,6 +25,7 @@ from ..local_jacobian import (
     Terms,
 )
 from ..ops.arrange import reshaped
+from ..ops.contract import distinct
 from ..ops.networks import volume
 from ..types import DType
 from .links import determined, linked, renamed, simplified
@@ -48,6 +49,7 @@ def product(outer: Terms, inner: Terms, dtype: DType) -> Terms:
 def settled(term: Term, dtype: DType) -> Term:
     """The term with every sum carried out that dense factors take part in."""
     term = _without_units(term)
+    term = Term(term.out, term.in_, tuple(distinct(term.factors)), term.coefficient)
     known = determined(term)
     summed = {label for factor in term.factors for label in factor.labels} - known
     if not summed:

@@ -34,13 +34,33 @@ WIDE = 16
 
 def contract(factors: Iterable[Factor], target: Labels, dtype: DType) -> Value:
     """The value `out[target] = sum over all other labels of prod(factors)`."""
-    factors = list(factors)
+    factors = distinct(factors)
     links = ties_within(factors, target)
     for link in links:
         factors = untied(factors, link)
     gone = {link.whole for link in links}
     inner = Labels(label for label in target if label not in gone)
     return placed(_Contraction(factors, inner, dtype).contract(), inner, links, target)
+
+
+def distinct(factors: Iterable[Factor]) -> list[Factor]:
+    """Some factors, each selection once: true times true is true."""
+    found: list[Factor] = []
+    for factor in factors:
+        if not (isinstance(factor, Dense) and factor.value.dtype == bool_) or not any(
+            isinstance(f, Dense) and f.labels == factor.labels and _same(f.value, factor.value) for f in found
+        ):
+            found.append(factor)
+    return found
+
+
+def _same(a: Value, b: Value) -> bool:
+    """Whether two values are one, or equal views of one."""
+    if a is b:
+        return True
+    if not a.node.op.may_view() or a.node.op != b.node.op:
+        return False
+    return all(_same(x, y) for x, y in zip(a.node.inputs, b.node.inputs, strict=True))
 
 
 class _Contraction(Network):
