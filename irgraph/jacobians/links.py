@@ -27,7 +27,7 @@ from ..ops import slicing
 from ..ops.arrange import permuted, reshaped
 from ..ops.constants import scaled_unit
 from ..ops.contract import contract
-from ..ops.einsum import last_diagonal
+from ..ops.diagonal_blocks import take_diagonal
 from ..value import Value
 
 
@@ -140,9 +140,8 @@ def _with_diagonals(factor: Factor) -> Factor:
             while at.count(label) > 1:
                 one = at.index(label)
                 other = at.index(label, one + 1)
-                rest = [axis for axis in range(len(at)) if axis not in (one, other)]
-                value = last_diagonal(permuted(value, [*rest, one, other]))
-                at = Labels((*(at[axis] for axis in rest), label))
+                value = take_diagonal(value, other, one)
+                at = at.drop([other])
         return _with(factor, value, at)
     return factor
 

@@ -13,16 +13,19 @@ from typing import ClassVar, final
 from ..dims import Shape, Size, at_least, bind, same_size
 from ..errors import DTypeError, ShapeError, explain
 from ..layout import Layout
-from ..local_jacobian import Coefficient, Grid, Slice, Terms, labels, term
+from ..local_jacobian import Coefficient, Grid, Terms, labels, term
+from ..local_jacobian import Slice as SliceLink
 from ..op import Cost, Op
 from ..types import TensorType, bool_
 from ..value import Value
 from .arithmetic import Add
+from .arrange import permuted, reshaped
 from .comparison import equal, where
 from .constants import arange, full, scaled_unit
 from .reduce import Sum
 from .requirements import FREE, moving, require_dtype
 from .shape import Transpose, expand_dims, reshape
+from .slicing import Slice
 
 
 def _inserted(shape: Shape, axis: int, size: Size) -> Shape:
@@ -42,7 +45,7 @@ def _require_inside(whole: TensorType, axis: int, along: int, start: Size) -> No
 def _diagonal_terms(part: Value, whole: Value, axis: int, along: int, start: Size) -> Terms:
     """The terms of taking the diagonal `part` out of `whole`."""
     inner = labels(whole)
-    return term(inner.drop([axis]), inner, Slice(inner[along], inner[axis], start))
+    return term(inner.drop([axis]), inner, SliceLink(inner[along], inner[axis], start))
 
 
 def _on_it(whole: TensorType, axis: int, along: int, start: Size) -> Value:
@@ -154,9 +157,20 @@ class TakeDiagonal(Op):
         return input.diagonal(self.axis, self.along, bind(self.start, sizes))
 
     def expand(self, *inputs: Value) -> Sequence[Value]:
+        """Every n + 1st element of the two axes laid flat, where the size n of the lost one is a number."""
         (x,) = inputs
-        on_it = _on_it(x.type, self.axis, self.along, self.start)
-        return (Sum((self.axis,))(where(on_it, x, full((), 0, x.dtype))),)
+        size, count = x.shape[self.axis], x.shape[self.along]
+        if not isinstance(size, int):
+            on_it = _on_it(x.type, self.axis, self.along, self.start)
+            return (Sum((self.axis,))(where(on_it, x, full((), 0, x.dtype))),)
+        rest = [n for n in range(x.ndim) if n not in (self.axis, self.along)]
+        flat = permuted(x, [*rest, self.along, self.axis])
+        lead = flat.shape[: len(rest)]
+        flat = reshaped(flat, (*lead, count * size))
+        starts, steps = (*[0] * len(rest), self.start), (*[1] * len(rest), size + 1)
+        found = Slice(starts, steps, (*lead, count))(flat)
+        order = [n for n in range(x.ndim) if n != self.axis]
+        return (permuted(found, [[*rest, self.along].index(n) for n in order]),)
 
 
 # -------------------------------------------------------------------------------- constructors

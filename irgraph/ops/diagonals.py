@@ -16,9 +16,10 @@ from ..types import TensorType, int64
 from ..value import Node, Value
 from .comparison import equal, greater_equal, less_equal, where
 from .constants import arange, full
+from .diagonal_blocks import take_diagonal
 from .operands import as_value
 from .rearranging import moveaxis
-from .reduce import Sum, sum
+from .reduce import sum
 from .shape import expand_dims
 from .slicing import Slice, concatenate
 
@@ -111,8 +112,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
     starts = (*[0] * (x.ndim - 2), down, right)
     shape = (*x.shape[:-2], count, count)
     square = x if shape == x.shape else Slice(starts, (1,) * x.ndim, shape)(x)
-    on_it = equal(_distance(count, count), 0)
-    return Sum((x.ndim - 1,))(where(on_it, square, full((), 0, x.dtype)))
+    return take_diagonal(square, x.ndim - 1, x.ndim - 2)
 
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:

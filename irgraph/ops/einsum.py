@@ -16,18 +16,15 @@ from ..op import Op
 from ..origin import here
 from ..types import TensorType, bool_, float32, float64, format_shape, int32, int64
 from ..value import Node, Value
-from .arrange import permuted, reshaped
-from .constants import arange
+from .arrange import reshaped
 from .contract import contract
-from .indexing import Take
+from .diagonal_blocks import take_diagonal
 from .linear_solve import inv
 from .matmul import matmul
 from .matrices import as_matrices, identity_like
-from .multi_index import times_size
 from .operands import operands
 from .requirements import require_dtype
 from .shape import broadcast_to
-from .slicing import Slice
 
 _RUN_BY_ONNX = (float32, float64, int32, int64)  # what ONNX Runtime's Einsum takes
 
@@ -111,19 +108,9 @@ def _without_repeats(x: Value, letters: str, sizes: dict[str, Size]) -> tuple[Va
     for letter in letters:
         while letters.count(letter) > 1:
             one, other = letters.index(letter), letters.rindex(letter)
-            rest = [axis for axis in range(x.ndim) if axis not in (one, other)]
-            x = last_diagonal(permuted(x, [*rest, one, other]))
-            letters = "".join(letters[axis] for axis in rest) + letter
+            x = take_diagonal(x, other, one)
+            letters = letters[:other] + letters[other + 1 :]
     return x, letters
-
-
-def last_diagonal(x: Value) -> Value:
-    """The diagonal of the last two axes, laid flat: every n + 1st element."""
-    *lead, n, _ = x.shape
-    flat = reshaped(x, (*lead, n * n))
-    if isinstance(n, int):
-        return Slice((0,) * flat.ndim, (*[1] * len(lead), n + 1), (*lead, n))(flat)
-    return Take(len(lead))(flat, times_size(arange(n), n + 1))
 
 
 def einsum(subscripts: str, *values: Any) -> Value:

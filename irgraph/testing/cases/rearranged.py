@@ -72,13 +72,13 @@ _OF_ONE: list[tuple[str, str, Shape, Build, Callable[..., Any]]] = [
     ("triangle", "triu k", (2, 4, "n"), lambda x: d.triu(x, 1), lambda x: np.triu(x, 1)),
     ("triangle", "tril k", ("n", 3, 1), lambda x: d.tril(x, -1), lambda x: np.tril(x, -1)),
     ("triangle", "empty", (0, 3), d.tril, np.tril),
-    ("sum", "diagonal", (3, 4), d.diagonal, np.diagonal),
-    ("sum", "diagonal above", (3, 4), lambda x: d.diagonal(x, 2), lambda x: np.diagonal(x, 2)),
-    ("sum", "diagonal below", (4, 3), lambda x: d.diagonal(x, -2), lambda x: np.diagonal(x, -2)),
-    ("sum", "diagonal far", (2, 3), lambda x: d.diagonal(x, 5), lambda x: np.diagonal(x, 5)),
-    ("sum", "diagonal by name", ("n", "n"), d.diagonal, np.diagonal),
+    ("take_diagonal", "diagonal", (3, 4), d.diagonal, np.diagonal),
+    ("take_diagonal", "diagonal above", (3, 4), lambda x: d.diagonal(x, 2), lambda x: np.diagonal(x, 2)),
+    ("take_diagonal", "diagonal below", (4, 3), lambda x: d.diagonal(x, -2), lambda x: np.diagonal(x, -2)),
+    ("take_diagonal", "diagonal far", (2, 3), lambda x: d.diagonal(x, 5), lambda x: np.diagonal(x, 5)),
+    ("take_diagonal", "diagonal by name", ("n", "n"), d.diagonal, np.diagonal),
     (
-        "sum",
+        "take_diagonal",
         "diagonal of axes",
         (2, "n", 3),
         lambda x: d.diagonal(x, 0, 0, 2),
@@ -88,7 +88,7 @@ _OF_ONE: list[tuple[str, str, Shape, Build, Callable[..., Any]]] = [
     ("where", "diag", ("n",), d.diag, np.diag),
     ("where", "diag above", (3,), lambda x: d.diag(x, 2), lambda x: np.diag(x, 2)),
     ("where", "diag below", ("n",), lambda x: d.diag(x, -1), lambda x: np.diag(x, -1)),
-    ("sum", "diag of a matrix", (3, 3), lambda x: d.diag(x, 1), lambda x: np.diag(x, 1)),
+    ("take_diagonal", "diag of a matrix", (3, 3), lambda x: d.diag(x, 1), lambda x: np.diag(x, 1)),
     (
         "concatenate",
         "pad edge",
@@ -249,7 +249,7 @@ BAD_CASES = [
         "triangle", "vector", lambda: d.triu(input("x", (2,))), ShapeError, r"triangle: .* needed a matrix"
     ),
     BadCase(
-        "sum",
+        "take_diagonal",
         "diagonal",
         lambda: d.diagonal(input("x", ("n", 3))),
         ShapeError,
