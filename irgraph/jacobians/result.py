@@ -178,7 +178,7 @@ def diagonal_of(terms: Iterable[Term], type: TensorType) -> Value:
 def _on_diagonal(term: Term) -> Term | None:
     """The term at equal positions of output and input."""
     at = Labels(Label(label.size) for label in term.out)
-    links = [Slice(a, b) for side in (term.out, term.in_) for a, b in zip(at, side, strict=True)]
+    links = dict.fromkeys(Slice(a, b) for side in (term.out, term.in_) for a, b in zip(at, side, strict=True))
     return simplified(Term(at, Labels(), (*term.factors, *links), term.coefficient))
 
 
