@@ -145,13 +145,18 @@ class Feeds:
             part
             for part in (
                 f"no feed for {', '.join(missing)}" if missing else "",
-                f"a feed for {', '.join(map(repr, unknown))}, which is no input" if unknown else "",
+                f"a feed for {', '.join(map(repr, unknown))}, which is no input of this graph"
+                if unknown
+                else "",
             )
             if part
         )
         expected = ", ".join(f"{name}: {feed.type}" for name, feed in known.items()) or "no feeds"
         first = next((known[name].origin for name in known if name not in feeds), None)
-        return FeedError(explain(found, expected, first, "Feed each input by its name."))
+        do = "Feed each input by its name."
+        if unknown and not missing:
+            do = "Leave it out: the outputs do not read it. Or name it in compile(..., inputs=[...])."
+        return FeedError(explain(found, expected, first, do))
 
     def __str__(self) -> str:
         return ", ".join(f"{feed.name}: {feed.type}" for feed in self._feeds)

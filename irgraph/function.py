@@ -87,7 +87,7 @@ class Function:
             finally:
                 state.stepping = False
         outputs = self._outputs
-        return results[0] if isinstance(outputs, Value) else rebuild(outputs, results)
+        return results[0] if isinstance(outputs, Value) else rebuild(outputs, results, plan.sizes)
 
     def plan(self, **sizes: int) -> Plan:
         """The plan for some sizes of the named dims, without running anything."""

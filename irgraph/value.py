@@ -215,6 +215,8 @@ class Value:
         return _apply("divide", other, self)
 
     def __matmul__(self, other: Any) -> Value:
+        if not isinstance(other, Value) and getattr(other, "__array_ufunc__", _apply) is None:
+            return NotImplemented  # a Jacobian multiplies by itself
         return _apply("matmul", self, other)
 
     def __rmatmul__(self, other: Any) -> Value:

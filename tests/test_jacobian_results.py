@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import gmres, svds
 
 import irgraph as ig
-from irgraph.errors import FeedError, GraphError, NotDifferentiableError, ShapeError
+from irgraph.errors import DTypeError, FeedError, GraphError, NotDifferentiableError, ShapeError
 
 Array = np.ndarray[Any, Any]
 W = np.random.default_rng(0).standard_normal((4, 3))
@@ -125,6 +125,16 @@ def test_products_of_jacobians_in_the_graph() -> None:
     np.testing.assert_allclose(transposed.todense(), whole.todense().T, rtol=1e-12)
 
 
+def test_products_with_arrays_and_from_the_left() -> None:
+    x, c = real("x", 4), real("c", 3)
+    J = ig.jacobian(ig.sin(x) @ ig.constant(W), x)
+    at, v, k = np.linspace(0, 1, 4), np.arange(4.0), np.array([1.0, -2.0, 3.0])
+    dense = (np.cos(at)[:, None] * W).T
+    found = ig.compile([J @ v, J @ list(v), k @ J, c @ J])(x=at, c=k)
+    for each, wanted in zip(found, [dense @ v, dense @ v, k @ dense, k @ dense], strict=True):
+        np.testing.assert_allclose(each, wanted, rtol=1e-6)
+
+
 def test_every_order_of_the_vertices_gives_one_jacobian() -> None:
     x = real("x", 3)
     h = ig.tanh(x @ ig.constant(W[:3]))
@@ -154,6 +164,65 @@ def _format() -> None:
 def _no_permutation() -> None:
     x = real("x", 3)
     ig.jacobian(ig.tanh(x @ ig.constant(W[:3])) @ W[:3], x, [0, 0])  # here
+
+
+def _an_order_where_none_is_due() -> None:
+    x = real("x", 3)
+    ig.jacobian(ig.tanh(x), x, [4])  # here
+
+
+def _a_format_as_the_mode() -> None:
+    y, x, _ = layer()
+    ig.jacobian(y, x, "dense")  # type: ignore[arg-type]  # here
+
+
+def _a_number_as_the_mode() -> None:
+    y, x, _ = layer()
+    ig.jacobian(y, x, 3)  # type: ignore[arg-type]  # here
+
+
+def _a_list_of_hints() -> None:
+    ig.PlanOptions(hints=[("n", 3)])  # type: ignore[arg-type]  # here
+
+
+def _a_name_for_a_value() -> None:
+    y, _, _ = layer()
+    ig.jacobian(y, "x")  # here
+
+
+def _arithmetic() -> None:
+    y, x, _ = layer()
+    2.0 * ig.jacobian(y, x)  # here
+
+
+def _arithmetic_of_an_array() -> None:
+    y, x, _ = layer()
+    np.ones(3) - ig.jacobian(y, x)  # here
+
+
+def _elements() -> None:
+    y, x, _ = layer()
+    ig.jacobian(y, x)[0]  # here
+
+
+def _length() -> None:
+    y, x, _ = layer()
+    len(ig.jacobian(y, x))  # here
+
+
+def _to_numpy() -> None:
+    y, x, _ = layer()
+    np.asarray(ig.jacobian(y, x))  # here
+
+
+def _product_with_an_array_of_another_shape() -> None:
+    x = real("x", 3)
+    ig.jacobian(ig.tanh(x), x) @ np.ones(4)  # here
+
+
+def _product_with_text() -> None:
+    x = real("x", 3)
+    ig.jacobian(ig.tanh(x), x) @ "abc"  # here
 
 
 def _not_reached() -> None:
@@ -198,10 +267,45 @@ def _no_diagonal() -> None:
     ig.jacobian(y, x).diagonal()  # here
 
 
+def _no_wrt() -> None:
+    x = real("x", 3)
+    ig.laplacian((x * x).sum(), [])  # here
+
+
+def _a_number_as_the_loss() -> None:
+    ig.hessian(3.0, real("x", 3))  # type: ignore[arg-type]  # here
+
+
+def _an_array_as_the_hessian() -> None:
+    x, v = real("x", 3), real("v", 3)
+    ig.gauss_newton_product(ig.sin(x), x, v, hessian=np.eye(3))  # here
+
+
+def _a_loss_of_something_else() -> None:
+    x, v = real("x", 3), real("v", 3)
+    ig.gauss_newton_product(ig.sin(x), x, v, (x * x).sum())  # here
+
+
 BAD: dict[Callable[[], None], tuple[type[Exception], tuple[str, ...]]] = {
     _mode: (GraphError, ("mode='sideways'", "one of auto, forward, reverse, or an order")),
     _format: (GraphError, ("format='csc'", "one of auto, dense, structured, factored, sparse")),
-    _no_permutation: (GraphError, ("the order [0, 0]", "each of the vertices", "once", "`vertices`")),
+    _no_permutation: (GraphError, ("the order [0, 0]", "each of the vertices", "once", ".vertices")),
+    _an_order_where_none_is_due: (GraphError, ("the order [4]", "no vertex is left to order")),
+    _a_format_as_the_mode: (GraphError, ("mode='dense'", "Pass format='dense'")),
+    _a_number_as_the_mode: (GraphError, ("mode=3", "an order: the plan's vertices in a row")),
+    _a_list_of_hints: (GraphError, ("hints=[('n', 3)]", "a dict of sizes")),
+    _a_name_for_a_value: (DTypeError, ("'x' in wrt", "graph values", "irgraph.input")),
+    _arithmetic: (DTypeError, ("in arithmetic", "products", ".todense()")),
+    _arithmetic_of_an_array: (DTypeError, ("in arithmetic", "products", ".todense()")),
+    _elements: (DTypeError, ("with an index", ".todense()[...]")),
+    _length: (DTypeError, ("in len()", ".todense()")),
+    _to_numpy: (DTypeError, ("as a NumPy array", "Compile and call it first")),
+    _product_with_an_array_of_another_shape: (ShapeError, ("the right operand of shape (4,)", "(3,)")),
+    _product_with_text: (DTypeError, ("dtype",)),
+    _no_wrt: (GraphError, ("an empty wrt", "one value at least")),
+    _a_number_as_the_loss: (DTypeError, ("3.0 as the loss", "a scalar")),
+    _an_array_as_the_hessian: (DTypeError, ("in a Hessian", "graph values", "irgraph.constant")),
+    _a_loss_of_something_else: (NotDifferentiableError, ("as the loss", "one that is computed from them")),
     _not_reached: (NotDifferentiableError, ("wrt <other : float32[2]>", "has no derivative", "Leave it out")),
     _integer: (NotDifferentiableError, ("int64[3]", "a float dtype")),
     _integer_result: (NotDifferentiableError, ("int64[3]", "a float dtype")),
@@ -227,7 +331,7 @@ def test_refused_with_the_users_line(build: Callable[[], None]) -> None:
 def test_arrays_of_another_shape_are_refused() -> None:
     y, x, _ = layer()
     result = ig.compile(ig.jacobian(y, x))(**arrays_of(3))
-    with pytest.raises(FeedError, match=r"shape \(4,\) for input 'operand'"):
+    with pytest.raises(FeedError, match=r"an operand of shape \(4,\) beside.*needed shape \(n, 4\)"):
         result @ np.ones(4)
     with pytest.raises(FeedError, match="operand"):
         result @ np.ones((2, 4))

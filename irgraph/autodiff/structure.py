@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,11 @@ class Compound(ABC):
         """What to compute."""
 
     @abstractmethod
-    def assemble(self, arrays: Sequence[Any]) -> Any:
-        """What the arrays, in the order of `values`, make up."""
+    def assemble(self, arrays: Sequence[Any], sizes: Mapping[str, int]) -> Any:
+        """What the arrays, in the order of `values`, make up; `sizes` are those of the named dims."""
 
+
+_FROM = "Values are what irgraph.input, parameter, constant and the ops on them return."
 
 Tree = Value | Compound | Sequence[Any] | Mapping[Any, Any]
 
@@ -37,7 +40,7 @@ def flatten(tree: Tree, what: str) -> list[Value]:
         return list(tree.values)
     leaves: Iterable[Any] = tree.values() if isinstance(tree, Mapping) else tree
     if not isinstance(leaves, Iterable):
-        raise DTypeError(explain(f"{tree!r} as {what}", "a graph value, a sequence or a dict", here()))
+        raise DTypeError(explain(f"{tree!r} as {what}", "a graph value, a sequence or a dict", here(), _FROM))
     found: list[Value] = []
     for leaf in [leaves] if isinstance(leaves, np.ndarray) else leaves:
         if isinstance(leaf, Value):
@@ -45,20 +48,20 @@ def flatten(tree: Tree, what: str) -> list[Value]:
         elif isinstance(leaf, Compound | list | tuple | Mapping):
             found += flatten(leaf, what)
         else:
-            raise DTypeError(explain(f"{leaf!r} in {what}", "graph values", here()))
+            raise DTypeError(explain(f"{leaf!r} in {what}", "graph values", here(), _FROM))
     return found
 
 
-def rebuild(tree: Tree, leaves: Sequence[Any]) -> Any:
-    """The leaves in the shape of the tree; a sequence becomes a list."""
-    return _rebuilt(tree, iter(leaves))
+def rebuild(tree: Tree, leaves: Sequence[Any], sizes: Mapping[str, int] = MappingProxyType({})) -> Any:
+    """The leaves in the shape of the tree; a sequence becomes a list. `sizes` are those of the named dims."""
+    return _rebuilt(tree, iter(leaves), sizes)
 
 
-def _rebuilt(tree: Tree, leaves: Iterator[Any]) -> Any:
+def _rebuilt(tree: Tree, leaves: Iterator[Any], sizes: Mapping[str, int]) -> Any:
     if isinstance(tree, Value):
         return next(leaves)
     if isinstance(tree, Compound):
-        return tree.assemble([next(leaves) for _ in tree.values])
+        return tree.assemble([next(leaves) for _ in tree.values], sizes)
     if isinstance(tree, Mapping):
-        return {key: _rebuilt(value, leaves) for key, value in tree.items()}
-    return [_rebuilt(value, leaves) for value in tree]
+        return {key: _rebuilt(value, leaves, sizes) for key, value in tree.items()}
+    return [_rebuilt(value, leaves, sizes) for value in tree]

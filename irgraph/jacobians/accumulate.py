@@ -14,6 +14,7 @@ from ..types import DType
 from .linearize import Edges, Linearization
 from .links import determined
 from .products import added, product
+from .sums import GROWTH
 
 Pair = tuple[int, int]
 
@@ -21,9 +22,10 @@ Pair = tuple[int, int]
 class Accumulation:
     """The edges that are left; made from a linearization, or a copy of another accumulation."""
 
-    def __init__(self, linear: Linearization, into: Edges, dtype: DType) -> None:
+    def __init__(self, linear: Linearization, into: Edges, dtype: DType, growth: float = GROWTH) -> None:
         self.linear = linear
         self.dtype = dtype
+        self.growth = growth  # see `coarsened`
         self.into = {v: dict(edges) for v, edges in into.items()}
         self.out: dict[int, set[int]] = {}
         for v, edges in self.into.items():
@@ -32,7 +34,7 @@ class Accumulation:
 
     def copy(self) -> Accumulation:
         """The same edges, to eliminate on."""
-        return Accumulation(self.linear, self.into, self.dtype)
+        return Accumulation(self.linear, self.into, self.dtype, self.growth)
 
     @property
     def inner(self) -> list[int]:
@@ -54,9 +56,9 @@ class Accumulation:
                 edges = self.into[v]
                 outer = edges.pop(vertex)
                 for u, inner in before.items():
-                    made = product(outer, inner, self.dtype)
+                    made = product(outer, inner, self.dtype, self.growth)
                     if u in edges:
-                        made = added([*edges[u], *made], self.dtype)
+                        made = added([*edges[u], *made], self.dtype, self.growth)
                     if made:
                         edges[u] = made
                         self.out.setdefault(u, set()).add(v)

@@ -121,9 +121,9 @@ def unreached(source: Value, ends: Sequence[Value]) -> NotDifferentiableError:
     names = " or ".join(end.label for end in ends)
     return NotDifferentiableError(
         explain(
-            f"wrt {source!r}, towards which {names} has no derivative",
+            f"wrt {source!r}, built at {source.node.origin}, towards which {names} has no derivative",
             "a path along which a derivative flows",
-            source.node.origin,
+            here(),
             "Leave it out; its Jacobian is zero.",
         )
     )

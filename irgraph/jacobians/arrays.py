@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..dims import bind, names_of
-from ..function import Function, compile
+from ..errors import FeedError, explain
+from ..function import compile
 from ..local_jacobian import Dense, Factor, Pick, Term, Terms
 from ..ops.sources import input
+from ..origin import here
+from ..types import format_shape
 from ..value import Value
 from .result import Jacobian
 
@@ -38,9 +41,10 @@ class JacobianArray:
 
     __array_priority__ = 1000.0  # so that `array @ result` asks the result
 
-    def __init__(self, jacobian: Jacobian, arrays: Sequence[Any]) -> None:
+    def __init__(self, jacobian: Jacobian, arrays: Sequence[Any], sizes: Mapping[str, int]) -> None:
         self._jacobian = jacobian
         self._arrays = [np.asarray(array) for array in arrays]
+        self._sizes = sizes  # of the named dims that the call bound
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,7 +70,7 @@ class JacobianArray:
     @property
     def T(self) -> JacobianArray:
         """The transpose: the input's axes come first."""
-        return JacobianArray(self._jacobian.T, self._arrays)
+        return JacobianArray(self._jacobian.T, self._arrays, self._sizes)
 
     def structure(self) -> str:
         """What is known of it, in words."""
@@ -84,7 +88,12 @@ class JacobianArray:
         """The product with an array of the input's shape. Raises FeedError for another shape."""
         wanted = self._jacobian.input
         operand = input("operand", wanted.shape, wanted.dtype)
-        return self._compute("product", lambda jacobian: jacobian @ operand, operand=np.asarray(other))
+        array = np.asarray(other)
+        if array.ndim != len(wanted.shape):
+            found = f"an operand of shape {array.shape} beside a Jacobian towards {wanted}"
+            needed = f"shape {format_shape(wanted.shape)}"
+            raise FeedError(explain(found, needed, here(), "For a matrix take .tocsr(), or .todense()."))
+        return self._compute("product", lambda jacobian: jacobian @ operand, operand=array)
 
     def __rmatmul__(self, other: Any) -> Array:
         """The product of an array of the output's shape with this."""
@@ -120,7 +129,10 @@ class JacobianArray:
         )
 
     def __repr__(self) -> str:
-        return f"<{self.dtype}{list(self.shape)} Jacobian: {self.structure()}; {self.nbytes} bytes>"
+        known = self._sizes.keys()
+        bound = [bind(s, self._sizes) if names_of([s]) <= known else s for s in self._jacobian.shape]
+        shape = ", ".join(map(str, bound))
+        return f"<{self.dtype}[{shape}] Jacobian: {self.structure()}; {self.nbytes} bytes>"
 
     # -------------------------------------------------------------------------------------- inside
 
@@ -140,22 +152,35 @@ class JacobianArray:
         )
         return output, input
 
-    def _names(self) -> dict[str, int]:
-        """The sizes of the named dims, read off the arrays."""
-        names: dict[str, int] = {}
-        for value, array in self._by_value().items():
-            for size, number in zip(value.shape, array.shape, strict=True):
-                if not isinstance(size, int) and str(size) in names_of([size]):
-                    names[str(size)] = number
-        return names
+    def _names(self) -> Mapping[str, int]:
+        """The sizes of the named dims. Raises FeedError where the call did not bind all of them."""
+        missing = names_of(self._jacobian.shape) - self._sizes.keys()
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise FeedError(
+                explain(
+                    f"no size for the named dims {names} of a Jacobian that depends on no feed",
+                    "a feed that has them",
+                    here(),
+                    "Compile it with inputs=[x] for the x that has them, and feed x.",
+                )
+            )
+        return self._sizes
 
     def _compute(self, name: str, build: Callable[[Jacobian], Value], **feeds: Array) -> Array:
-        """A graph over the arrays, compiled once for each Jacobian."""
+        """A graph over the arrays, compiled once for each Jacobian.
+
+        Named dims that no array tells are told by inputs that are not read.
+        """
         known = self._jacobian.functions
-        if name not in known:
-            known[name] = compile(build(_over_inputs(self._jacobian)))
-        function: Function = known[name]
+        names = self._sizes if feeds else self._names()
+        dims = tuple(sorted(names_of(self._jacobian.shape) & names.keys()))
+        if (name, dims) not in known:
+            sized = [input(f"size{n}", (dim,), "bool") for n, dim in enumerate(dims)]
+            known[name, dims] = compile(build(_over_inputs(self._jacobian)), inputs=sized)
+        function = known[name, dims]
         fed = {f"array{n}": array for n, array in enumerate(self._arrays)} | feeds
+        fed |= {f"size{n}": np.zeros(names[dim], bool) for n, dim in enumerate(dims)}
         result: Array = function(**{key: fed[key] for key in function.inputs})
         return result
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
 
 from ..errors import GraphError, explain
 from ..origin import here
@@ -34,8 +36,12 @@ class PlanOptions:
     def __post_init__(self) -> None:
         if self.plan not in ("static", "measure"):
             raise GraphError(explain(f"plan={self.plan!r}", '"static" or "measure"', here()))
+        hints: object = self.hints
+        if not isinstance(hints, Mapping):
+            found = f"hints={hints!r}"
+            raise GraphError(explain(found, 'a dict of sizes, e.g. {"batch": 32}', here()))
         for name, size in self.hints.items():
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
                 raise GraphError(explain(f"the hint {name}={size!r}", "a whole number above 0", here()))
 
 
@@ -49,9 +55,11 @@ class Request:
     options: PlanOptions = field(default_factory=PlanOptions)
 
     def __post_init__(self) -> None:
-        if isinstance(self.mode, str) and self.mode not in MODES:
-            needed = f"one of {', '.join(MODES)}, or an order"
-            raise GraphError(explain(f"mode={self.mode!r}", needed, here()))
+        mode: object = self.mode
+        if mode not in MODES if isinstance(mode, str) else not isinstance(mode, Iterable):
+            needed = f"one of {', '.join(MODES)}, or an order: the plan's vertices in a row"
+            do = f"Pass format={self.mode!r}." if self.mode in FORMATS else ""
+            raise GraphError(explain(f"mode={self.mode!r}", needed, here(), do))
         if self.format not in FORMATS:
             raise GraphError(explain(f"format={self.format!r}", f"one of {', '.join(FORMATS)}", here()))
         if self.memory is not None and (isinstance(self.memory, bool) or not self.memory > 0):

@@ -26,6 +26,7 @@ from .costing import Effort, effort
 from .cuts import Chain, chain
 from .linearize import linearize
 from .options import Request
+from .sums import GROWTH, LEAST_GROWTH
 
 if TYPE_CHECKING:
     from ..view.drawing import Picture
@@ -133,7 +134,8 @@ def plan(ends: Sequence[Value], sources: Sequence[Value], request: Request, fini
     """
     with carrying(here().derived("tangent")), hinting(request.options.hints):
         linear = linearize(ends, sources)
-        reduced = Accumulation(linear, linear.into, ends[0].dtype)
+        growth = LEAST_GROWTH if request.format == "sparse" else GROWTH
+        reduced = Accumulation(linear, linear.into, ends[0].dtype, growth)
         reduced.eliminate_light()
         links = chain(reduced)
         chain_plan = links.plan() if links else None
@@ -181,7 +183,7 @@ def _orders(
     """The candidates, the plain modes first: of equally good ones the first is taken."""
     inner = tuple(reduced.inner)
     if not isinstance(mode, str):
-        yield "given", _permutation(mode, inner)
+        yield "given", _permutation(mode, reduced)
         return
     ends = sum(_size(reduced, v) for v in reduced.linear.ends)
     sources = sum(_size(reduced, v) for v in reduced.linear.sources)
@@ -212,14 +214,18 @@ def _size(reduced: Accumulation, vertex: int) -> int:
     return estimate(product(reduced.linear.values[vertex].shape))
 
 
-def _permutation(order: Sequence[int], inner: Sequence[int]) -> tuple[int, ...]:
-    if sorted(order) != sorted(inner):
+def _permutation(order: Sequence[int], reduced: Accumulation) -> tuple[int, ...]:
+    inner = reduced.inner
+    if len(order) != len(inner) or {*order} != {*inner}:
+        named = ", ".join(f"{vertex} ({reduced.linear.values[vertex].label})" for vertex in inner)
         raise GraphError(
             explain(
                 f"the order {list(order)}",
-                f"each of the vertices {list(inner)} once",
+                f"each of the vertices {named} once"
+                if inner
+                else "an empty order: no vertex is left to order",
                 here(),
-                "The plan's `vertices` tell which values they are.",
+                "They are the keys of plan_jacobian(...).vertices." if inner else 'Or take mode="auto".',
             )
         )
     return tuple(order)

@@ -29,21 +29,23 @@ from ..ops.contract import distinct
 from ..ops.networks import volume
 from ..types import DType
 from .links import determined, linked, renamed, simplified
-from .sums import cast, coarsened, contracted, in_order, scaled_early, weighted
+from .sums import GROWTH, cast, coarsened, contracted, in_order, scaled_early, weighted
 
 MANY = 6
 """Terms in one sum that are left apart; more are added up under the structure they share."""
 
 
-def product(outer: Terms, inner: Terms, dtype: DType) -> Terms:
-    """The terms of `outer · inner`. `dtype` is that of numbers where no factor has one."""
+def product(outer: Terms, inner: Terms, dtype: DType, growth: float = GROWTH) -> Terms:
+    """The terms of `outer · inner`. `dtype` is that of numbers where no factor has one, `growth` as in
+    `coarsened`.
+    """
     made = []
     for a in outer:
         for b in inner:
             term = linked(a, b)
             if term is not None:
                 made.append(settled(term, dtype))
-    return added(made, dtype)
+    return added(made, dtype, growth)
 
 
 def settled(term: Term, dtype: DType) -> Term:
@@ -113,13 +115,13 @@ def _connected(factors: Sequence[Factor], through: set[Label]) -> list[Factor]:
 # --------------------------------------------------------------------------------------- sums
 
 
-def added(terms: Iterable[Term], dtype: DType) -> Terms:
+def added(terms: Iterable[Term], dtype: DType, growth: float = GROWTH) -> Terms:
     """The sum, with terms of equal structure made one."""
     groups: dict[object, list[Term]] = {}
     for term in terms:
         groups.setdefault(_structure(term), []).append(term)
     found = [each for group in groups.values() for each in _merged(group, dtype)]
-    return Terms(found if len(found) <= MANY else coarsened(found, dtype))
+    return Terms(found if len(found) <= MANY else coarsened(found, dtype, growth))
 
 
 def _structure(term: Term) -> object:

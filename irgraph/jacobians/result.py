@@ -4,7 +4,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..autodiff.emit import total
@@ -15,19 +15,22 @@ from ..local_jacobian import Dense, Factor, Label, Labels, Map, Pick, Slice, Ter
 from ..ops.arrange import scaled
 from ..ops.constants import zeros
 from ..ops.networks import volume
+from ..ops.operands import as_value
 from ..origin import carrying, here
 from ..types import DType, TensorType, format_shape
 from ..value import Value
 from .links import determined, simplified
 from .products import product, settled
 from .sums import contracted, in_order, tidied, ties, weighted, written_out
+from .unsupported import ProductsOnly
 
 if TYPE_CHECKING:
+    from ..function import Function
     from .plan import JacobianPlan
-    from .sparse import Pattern
+    from .sparse import Pattern, Sizes
 
 
-class Jacobian(Compound):
+class Jacobian(ProductsOnly, Compound):
     """The derivative of an output towards an input, of shape `output.shape + input.shape`, kept as its
     structure.
 
@@ -59,8 +62,8 @@ class Jacobian(Compound):
         self.input = input
         self.format = format
         self.plan = plan
-        self.functions: dict[str, Any] = {}  # what its results have compiled
-        self.patterns: dict[tuple[int, int], Pattern] = {}  # where the elements of sparse results lie
+        self.functions: dict[object, Function] = {}  # what its results have compiled
+        self.patterns: dict[Sizes, Pattern] = {}  # where the elements of sparse results lie
 
     @property
     def shape(self) -> Shape:
@@ -91,11 +94,11 @@ class Jacobian(Compound):
             total = total + value.type.nbytes
         return total
 
-    def assemble(self, arrays: Sequence[Any]) -> Any:
+    def assemble(self, arrays: Sequence[Any], sizes: Mapping[str, int]) -> Any:
         """The numeric result of these arrays; see `JacobianArray`."""
         from .arrays import JacobianArray
 
-        result = JacobianArray(self, arrays)
+        result = JacobianArray(self, arrays, sizes)
         return result.tocsr() if self.format == "sparse" else result
 
     # ------------------------------------------------------------------------------ as values
@@ -108,17 +111,17 @@ class Jacobian(Compound):
             return written_out(self.terms, self.dtype, kept=())[0].astype(self.dtype)
 
     def __matmul__(self, other: Any) -> Any:
-        """The product with a value of the input's shape, or with the Jacobian of the input towards something.
+        """The product with a value or array of the input's shape, or with the Jacobian of the input towards
+        something.
 
-        Raises ShapeError for other shapes.
+        Raises ShapeError for other shapes, and DTypeError for what is no array.
         """
         if isinstance(other, Jacobian):
             _require(other.output.shape, self.input.shape, "the output of the right Jacobian")
             with _built():
                 made = product(self.terms, other.terms, self.dtype)
             return Jacobian(made, self.output, other.input, self.format)
-        if not isinstance(other, Value):
-            return NotImplemented
+        other = other if isinstance(other, Value) else as_value(other).astype(self.dtype)
         _require(other.shape, self.input.shape, "the right operand")
         with _built():
             parts = [
@@ -126,6 +129,11 @@ class Jacobian(Compound):
                 for t in self.terms
             ]
             return total(parts) if parts else zeros(self.output.shape, self.dtype)
+
+    def __rmatmul__(self, other: Any) -> Value:
+        """The product of a value or array of the output's shape with this; raises as `J @ v` does."""
+        made: Value = self.T @ other
+        return made
 
     @property
     def T(self) -> Jacobian:

@@ -12,7 +12,7 @@ from typing import Any
 from ..autodiff.forward import jvp
 from ..autodiff.reverse import Disconnected, check_directions, grad, vjp
 from ..autodiff.structure import Tree, flatten, rebuild
-from ..errors import GraphError, ShapeError, explain
+from ..errors import DTypeError, GraphError, NotDifferentiableError, ShapeError, explain
 from ..local_jacobian import Labels, labels, term
 from ..ops.reduce import sum
 from ..origin import carrying, here
@@ -87,6 +87,8 @@ def laplacian(loss: Value, wrt: Tree, disconnected: Disconnected = "raise") -> V
     >>> evaluate(laplacian((x * x * x).sum(), x), x=[1.0, 2.0, 3.0])
     array(36., dtype=float32)
     """
+    if not flatten(wrt, "wrt"):
+        raise GraphError(explain("an empty wrt", "one value at least", here()))
     first, *rest = flatten(hessian_diagonal(loss, wrt, disconnected), "wrt")
     with carrying(here().derived("tangent")):
         total = sum(first)
@@ -122,7 +124,8 @@ def gauss_newton_product(
     (Schraudolph, 2002). It costs about as much as two gradients; neither matrix is formed.
 
     Raises ShapeError where `v` is not of the types of `wrt`, the loss not scalar or H of another shape,
-    GraphError for both a loss and H, and NotDifferentiableError as `grad` does.
+    GraphError for both a loss and H, DTypeError for what is no graph value, and NotDifferentiableError as
+    `grad` does, also for a loss that is not computed from `outputs`.
 
     >>> from irgraph import constant, evaluate, input
     >>> w, v = input("w", (2,)), constant([1.0, 1.0])
@@ -135,14 +138,16 @@ def gauss_newton_product(
         raise GraphError(explain("a loss and a Hessian", "one of them, or none", here()))
     pushed = jvp(outputs, wrt, v)
     if loss is not None:
-        pushed = hvp(loss, outputs, pushed)
+        pushed = _through_loss(loss, outputs, pushed)
     elif hessian is not None:
         pushed = _times(hessian, outputs, flatten(pushed, "outputs"))
     return vjp(outputs, wrt, pushed)
 
 
 def _gradient(loss: Value, wrt: Tree, disconnected: Disconnected) -> Any:
-    if isinstance(loss, Value) and loss.ndim:
+    if not isinstance(loss, Value):
+        raise DTypeError(explain(f"{loss!r} as the loss", "a graph value, a scalar", here()))
+    if loss.ndim:
         raise ShapeError(
             explain(
                 f"the second derivatives of {loss!r}",
@@ -152,6 +157,17 @@ def _gradient(loss: Value, wrt: Tree, disconnected: Disconnected) -> Any:
             )
         )
     return grad(loss, wrt, disconnected)
+
+
+def _through_loss(loss: Value, outputs: Tree, pushed: Tree) -> Any:
+    try:
+        return hvp(loss, outputs, pushed)
+    except NotDifferentiableError as error:
+        needed = "one that is computed from them"
+        found = f"{loss!r} as the loss, which has no second derivatives towards the outputs"
+        raise NotDifferentiableError(
+            explain(found, needed, here(), "Build it on those very values.")
+        ) from error
 
 
 def _times(hessian: Any, outputs: Tree, vectors: Sequence[Value]) -> Any:
@@ -188,4 +204,9 @@ def _block(block: Any, output: Value, input: Value) -> Jacobian:
         return Jacobian(whole, output.type, input.type, "dense")
     if isinstance(block, Jacobian) and block.shape == shape:
         return block
+    if not isinstance(block, Value | Jacobian):
+        needed = f"graph values or Jacobians of shape {format_shape(shape)}"
+        raise DTypeError(
+            explain(f"{block!r} in a Hessian", needed, here(), "irgraph.constant makes a value.")
+        )
     raise ShapeError(explain(f"{block!r} in a Hessian", f"shape {format_shape(shape)}", here()))

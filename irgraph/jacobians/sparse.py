@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Names = Mapping[str, int]
+Sizes = frozenset[tuple[str, int]]
 
 
 @dataclass
@@ -37,7 +38,7 @@ def to_csr(
     names: Names,
     shape: tuple[int, int],
     dtype: Any,
-    patterns: dict[tuple[int, int], Pattern],
+    patterns: dict[Sizes, Pattern],
 ) -> csr_matrix:
     """The sum of the terms; elements that several terms have are added.
 
@@ -48,11 +49,12 @@ def to_csr(
     places = [_Places(term, arrays, names) for term in terms]
     if len(places) == 1 and places[0].by_rows:
         (only,) = places
-        found = patterns.get(shape)
+        sizes = frozenset(names.items())  # the same shape may come of other sizes
+        found = patterns.get(sizes)
         if found is None or not all(map(np.array_equal, found.indices, only.indices)):
             columns = only.columns().astype(_index_dtype(shape))
             bounds = np.arange(shape[0] + 1, dtype=columns.dtype) * (len(columns) // shape[0])
-            found = patterns[shape] = Pattern([index.copy() for index in only.indices], columns, bounds)
+            found = patterns[sizes] = Pattern([index.copy() for index in only.indices], columns, bounds)
         data = only.elements(dtype)
         return sparse.csr_matrix((data, found.columns.copy(), found.bounds.copy()), shape)
     triplets = [(each.rows(), each.columns(), each.elements(dtype)) for each in places]

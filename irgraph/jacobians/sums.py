@@ -177,21 +177,28 @@ Gather = tuple[Value, tuple[int, ...], int]
 """An index, the outside axes it is read at, and the outside axis it gives."""
 
 
-def coarsened(terms: Sequence[Term], dtype: DType) -> list[Term]:
-    """Fewer terms: those that share ties and gathers as one, written out over their other axes."""
+def coarsened(terms: Sequence[Term], dtype: DType, growth: float) -> list[Term]:
+    """Fewer terms: those that share ties and gathers as one, written out over their other axes, where that
+    has at most `growth` times their elements.
+    """
     groups: dict[object, list[Term]] = {}
     for term in terms:
         groups.setdefault((ties(term), frozenset(_gathers(term))), []).append(term)
-    found = [as_one(group, dtype) if len(group) > 1 and _pays(group) else None for group in groups.values()]
-    kept = [t for group, one in zip(groups.values(), found, strict=True) for t in ([one] if one else group)]
-    return kept if len(kept) <= ABOUNDING else [as_one(kept, dtype)]
+    kept: list[Term] = []
+    for group in groups.values():
+        kept += [as_one(group, dtype)] if len(group) > 1 and _pays(group, growth) else group
+    if len(kept) <= ABOUNDING or (len(kept) <= MOST and not _pays(kept, growth)):
+        return kept
+    return [as_one(kept, dtype)]
 
 
-ABOUNDING = 24
-"""Terms that are written out as one, whatever it takes."""
+ABOUNDING, MOST = 24, 128
+"""More terms are written out as one where they fill it, as shifts of a grid do not; and whatever it takes."""
 
-GROWTH = 8
-"""How many times the elements of its terms the sum of them may have."""
+GROWTH, LEAST_GROWTH = 8, 1.5
+"""How many times the elements of its terms the sum of them may have; and where elements count more than
+launches, as in a sparse result.
+"""
 
 
 def tidied(terms: Sequence[Term], dtype: DType) -> list[Term]:
@@ -201,13 +208,14 @@ def tidied(terms: Sequence[Term], dtype: DType) -> list[Term]:
         groups.setdefault((ties(term), frozenset(_gathers(term))), []).append(term)
     found: list[Term] = []
     for group in groups.values():
-        found += [as_one(group, dtype)] if len(group) > 1 and _pays(group, 1.5) else group
+        found += [as_one(group, dtype)] if len(group) > 1 and _pays(group, LEAST_GROWTH) else group
     return found
 
 
-def _pays(terms: Sequence[Term], growth: float = GROWTH) -> bool:
+def _pays(terms: Sequence[Term], growth: float) -> bool:
     """Whether the sum of some terms has not many more elements than they have."""
-    gone = {q for _, q in ties(terms[0])}, set(_gathers(terms[0]).values())
+    picked = set.intersection(*(set(_gathers(term).values()) for term in terms))
+    gone = {q for _, q in common_ties(terms)}, picked
     first = terms[0]
     outside = [
         label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ def sizes_text(sizes: Iterable[Size]) -> str:
     return "×".join(f"({size})" if " " in str(size) else str(size) for size in sizes) or "1"
 
 
+TOLD = 12
+"""Terms that are told one by one."""
+
+
 def described(result: Jacobian | Value, y: str, x: str) -> list[str]:
     """What is stored, and what is known of the places of its elements; one line for each term."""
     if isinstance(result, Value):
@@ -35,7 +40,9 @@ def described(result: Jacobian | Value, y: str, x: str) -> list[str]:
     stored, whole = stored_bytes(result), estimate(product(result.shape) * result.dtype.itemsize)
     place = "" if stored == whole else f" in place of {quantity(whole, 'B')}"
     head = f"{result.dtype}[{', '.join(map(str, result.shape))}], {quantity(stored, 'B')}{place}"
-    texts = dict.fromkeys(_term_text(term, y, x) for term in result.terms)
+    texts = list(dict.fromkeys(_term_text(term, y, x) for term in result.terms))
+    if len(texts) > TOLD:
+        texts[TOLD:] = [f"and {len(texts) - TOLD} terms more"]
     return [head, *"\n".join(texts or ["zero"]).splitlines()]
 
 
@@ -50,7 +57,7 @@ def _term_text(term: Term, y: str, x: str) -> str:
     parts = [_kind(term, links, [p for p, _ in tied], [q for _, q in tied])]
     if not (len(tied) == len(term.out) == len(term.in_)):
         parts += [f"axis {p} of {y} is tied to axis {q} of {x}" for p, q in tied]
-    parts += [_link_text(link, term, y, x) for link in links]
+    parts += _link_texts(links, term, y, x)
     return ": ".join(parts) if len(parts) < 3 else "\n  ".join([f"{parts[0]}:", *parts[1:]])
 
 
@@ -82,14 +89,45 @@ def _sides(sizes: Sequence[Size]) -> str:
     return f"({', '.join(map(str, sizes))})" if len(sizes) > 1 else sizes_text(sizes)
 
 
+def _link_texts(links: Sequence[Link], term: Term, y: str, x: str) -> list[str]:
+    """What the links tell; two slices by which an axis of y meets one of x as one."""
+    texts, left = [], list(links)
+    for a, b in itertools.permutations(links, 2):
+        if isinstance(a, Slice) and isinstance(b, Slice) and a in left and b in left:
+            text = _meeting(a, b, term, y, x)
+            if text:
+                texts.append(text)
+                left = [link for link in left if link is not a and link is not b]
+    return texts + [_link_text(link, term, y, x) for link in left]
+
+
+def _meeting(a: Slice, b: Slice, term: Term, y: str, x: str) -> str | None:
+    """Two slices with one part, or within one whole: of an axis of y, and of an axis of x."""
+    (near, far) = (a.whole, b.whole) if a.part is b.part else (a.part, b.part)
+    if near not in term.out or far not in term.in_:
+        return None
+    mine, theirs = _place([near], term, y, x), _place([far], term, y, x)
+    if a.part is b.part:
+        count = f"{a.part.size} position{'s' if a.part.size != 1 else ''}"
+        return f"{mine} {_run(a)} meets {theirs} {_run(b)}, {count}"
+    shift = a.start - b.start
+    if a.whole is not b.whole or a.step != 1 or b.step != 1 or not isinstance(shift, int):
+        return None
+    return f"{mine} at i meets {theirs} at i {'-' if shift < 0 else '+'} {abs(shift)}"
+
+
+def _run(link: Slice) -> str:
+    """Where a slice starts, and its steps."""
+    return f"from {link.start} on" + (f" in steps of {link.step}" if link.step != 1 else "")
+
+
 def _link_text(link: Link, term: Term, y: str, x: str) -> str:
     def place(labels: Iterable[Label]) -> str | None:
         return _place(labels, term, y, x)
 
     match link:
-        case Slice(part, whole, start, step) if (a := place([part])) and (b := place([whole])):
-            by = f" in steps of {step}" if step != 1 else ""
-            return f"{a} lies in {b} from {start} on{by}"
+        case Slice(part, whole) if (a := place([part])) and (b := place([whole])):
+            return f"{a} lies in {b} {_run(link)}"
         case Pick(_, at, whole) if (a := place(at)) and (b := place([whole])):
             return f"{b} is indexed along {a}"
         case Ravel(left, right) if (a := place(left)) and (b := place(right)):
