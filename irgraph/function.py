@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .autodiff.structure import Tree, flatten, rebuild
+from .autodiff.structure import Tree, flatten, paths, rebuild
 from .collector import without_collector
 from .compiler.memory_report import MemoryReport, report_memory
 from .compiler.pipeline import Program, Report, bind, lower
@@ -245,9 +245,10 @@ def _graph(outputs: Tree, updates: Iterable[Update] | Mapping[Value, Value]) -> 
             isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(value, Value) for value in pair)
         ):
             raise GraphError(explain(f"the update {pair!r}", "a pair (state variable, new value)", here()))
-    if not isinstance(outputs, Mapping) or not all(isinstance(each, Value) for each in outputs.values()):
+    if not isinstance(outputs, Mapping):
         return Graph(name_outputs(values), pairs)
-    named = {str(k): v for k, v in outputs.items()}
+    names = [name for key, each in outputs.items() for name in paths(each, str(key))]
+    named = dict(zip(names, values, strict=True))
     if len(named) != len(values):
         raise GraphError(explain(f"the keys {list(outputs)!r}", "keys that differ as text"))
     return Graph(named, pairs)

@@ -84,6 +84,17 @@ def test_a_result_of_no_feed_asks_for_one() -> None:
         ig.compile(ig.jacobian(x + 1.0, x))(x=np.ones(3))
 
 
+def test_the_arrays_of_a_jacobian_have_its_name() -> None:
+    x = ig.input("x", (3,))
+    two = ig.jacobian(ig.tanh(x) * x.sum(), x)
+    outputs = {"y": x * x, "J": two, "D": ig.jacobian(ig.tanh(x), x), "more": [x + 1.0, {"deep": x + 2.0}]}
+    function = ig.compile(outputs)
+    names = list(function.graph.output_names)
+    assert names == ["y", "J.0", "J.1", "D", "more.0", "more.1.deep"]
+    again = ig.parse(str(function.graph))
+    assert list(again.output_names) == names
+
+
 # ------------------------------------------------------------------------------------- stencils
 
 

@@ -52,6 +52,22 @@ def flatten(tree: Tree, what: str) -> list[Value]:
     return found
 
 
+def paths(tree: Tree, name: str) -> Iterator[str]:
+    """A name for each value that `flatten` finds, by the way to it: `name.key.0`; the arrays of one thing are
+    numbered where it has several.
+    """
+    if isinstance(tree, Value) or (isinstance(tree, Compound) and len(tree.values) == 1):
+        yield name
+        return
+    inner: Iterable[tuple[Any, Any]]
+    if isinstance(tree, Mapping):
+        inner = tree.items()
+    else:
+        inner = enumerate(tree.values if isinstance(tree, Compound) else tree)
+    for key, each in inner:
+        yield from paths(each, f"{name}.{key}")
+
+
 def rebuild(tree: Tree, leaves: Sequence[Any], sizes: Mapping[str, int] = MappingProxyType({})) -> Any:
     """The leaves in the shape of the tree; a sequence becomes a list. `sizes` are those of the named dims."""
     return _rebuilt(tree, iter(leaves), sizes)
