@@ -338,3 +338,14 @@ def test_arrays_of_another_shape_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"an input of shape"):
         result.diagonal()
     np.testing.assert_allclose(result @ np.zeros((3, 4)), np.zeros((3, 3)))
+
+
+def test_a_hint_for_no_dim_is_refused() -> None:
+    x = ig.input("x", ("batch", 3))
+    with pytest.raises(ig.errors.GraphError, match=r"hints for bach; needed dims of the graph: batch"):
+        ig.jacobian(ig.tanh(x), x, options=ig.PlanOptions(hints={"bach": 3}))
+
+
+def test_a_plan_is_short_in_a_message() -> None:
+    x = ig.input("x", (3,))
+    assert repr(ig.plan_jacobian(ig.tanh(x), x)).startswith("<JacobianPlan: ")

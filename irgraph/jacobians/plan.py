@@ -15,7 +15,7 @@ from ..autodiff.chain_order import ChainPlan
 from ..autodiff.elimination import Dag, plan_elimination
 from ..autodiff.structure import flatten
 from ..collector import without_collector
-from ..dims import estimate, hinting, product
+from ..dims import estimate, hinting, names_of, product
 from ..errors import GraphError, explain
 from ..graph import topological_order
 from ..local_jacobian import Terms
@@ -55,7 +55,7 @@ class Candidate:
     results: list[Any] = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JacobianPlan:
     """How a Jacobian is accumulated, and what the other ways would have cost. Prints as its explanation."""
 
@@ -117,6 +117,9 @@ class JacobianPlan:
     def __str__(self) -> str:
         return self.explain()
 
+    def __repr__(self) -> str:
+        return f"<JacobianPlan: {self.chosen.name}, of {len(self.candidates)} orders; print it for the whole>"
+
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()
 
@@ -140,6 +143,7 @@ def plan(ends: Sequence[Value], sources: Sequence[Value], request: Request, fini
         links = chain(reduced)
         chain_plan = links.plan() if links else None
         known = topological_order([*ends, *sources])
+        _require_hinted(request, known)
         found: list[Candidate] = []
         for name, order in _orders(reduced, request.mode, links, chain_plan):
             if any(order == each.order for each in found):
@@ -175,6 +179,14 @@ def _chosen(made: JacobianPlan, known: Sequence[Node]) -> Candidate:
         times = {row.name: row.seconds for row in measure(few, {}).rows}
         return min(few.candidates, key=lambda each: times[each.name])
     return ordered[0]
+
+
+def _require_hinted(request: Request, nodes: Sequence[Node]) -> None:
+    """Raise GraphError for hints of dims that the graph does not have."""
+    names = names_of(size for node in nodes for value in node.outputs for size in value.shape)
+    if unknown := sorted(request.options.hints.keys() - names):
+        have = ", ".join(sorted(names)) or "no named dims"
+        raise GraphError(explain(f"hints for {', '.join(unknown)}", f"dims of the graph: {have}", here()))
 
 
 def _orders(
