@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import irgraph as ig
-from irgraph.errors import FeedError
+from irgraph.errors import FeedError, GraphError
 
 Array = np.ndarray[Any, Any]
 
@@ -165,3 +165,9 @@ def test_a_limit_holds_for_large_results_too(width: int) -> None:
     assert least <= bound.arena_nbytes + bound.results_nbytes <= limit < needed
     with pytest.raises(ig.errors.GraphError, match=f"a limit of {least // 2} bytes"):
         ig.plan_jacobian(y, x, format="dense", memory=least // 2)
+
+
+def test_a_limit_below_a_jacobian_of_zeros_is_refused() -> None:
+    x = ig.input("x", (40,))
+    with pytest.raises(GraphError, match="a limit of 100 bytes; needed at least"):
+        ig.hessian(x.sum(), x, format="dense", memory=100)

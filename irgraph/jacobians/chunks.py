@@ -7,7 +7,7 @@ as its memory is planned before anything runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -51,8 +51,9 @@ def parts_within(
     linear = reduced.linear
     if len(linear.sources) != 1 or len(linear.ends) != 1:
         raise _nothing_fits(memory, least, "Ask for one output towards one input, which is made in parts.")
+    axes = _longest_axes(reduced, order)
     for parts in PARTS:
-        for cut in _cuts(reduced, order, parts):
+        for cut in [Cut(side, axis, parts) for side, axis, size in axes if size >= parts]:
             result = _made(reduced, order, cut, format)
             peak = peak_of([result])
             if peak <= memory:
@@ -67,25 +68,31 @@ def _nothing_fits(memory: int, least: int, do: str) -> GraphError:
     )
 
 
-def _cuts(reduced: Accumulation, order: Sequence[int], parts: int) -> Iterator[Cut]:
-    """The longest axes of output and input that no tie or gather determines."""
+def _longest_axes(reduced: Accumulation, order: Sequence[int]) -> list[tuple[Side, int, int]]:
+    """Of output and input the longest axis that no tie or gather determines, and its size; none of a zero."""
     whole = reduced.copy()
     whole.eliminate(order)
-    (terms,) = whole.blocks().values()
+    blocks = whole.blocks()
+    if not blocks:
+        return []
+    (terms,) = blocks.values()
     one = as_one(terms, reduced.dtype)
     (dense,) = [factor for factor in one.factors if isinstance(factor, Dense)]
     sides: tuple[tuple[Side, Labels, Labels], ...] = (
         ("output", one.out, one.in_),
         ("input", one.in_, one.out),
     )
+    found: list[tuple[Side, int, int]] = []
     for side, mine, theirs in sides:
         free = [
             (label.size, -axis)
             for axis, label in enumerate(mine)
             if label in dense.labels and label not in theirs and isinstance(label.size, int)
         ]
-        if free and max(free)[0] >= parts:
-            yield Cut(side, -max(free)[1], parts)
+        if free:
+            size, axis = max(free)
+            found.append((side, -axis, size))
+    return found
 
 
 def _made(reduced: Accumulation, order: Sequence[int], cut: Cut, format: str) -> Any:
