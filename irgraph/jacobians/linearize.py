@@ -136,8 +136,8 @@ def opaque(node: Node, output: int, position: int) -> Terms:
     left = labels(y)
     right = Labels((*left[:batch], *labels(x)[batch:]))
     sides = Labels(left[batch:]), Labels(right[batch:])
-    at_once = _at_once if core is not None else _each
-    push, pull = at_once(node, _pushed(output, position)), at_once(node, _pulled(output, position))
+    many = _at_once if core is not None else _each
+    push, pull = (_for_many(node, make(output, position), many) for make in (_pushed, _pulled))
     return term(left, right, Map(push, pull, *sides, Labels(left[:batch])))
 
 
@@ -169,44 +169,40 @@ def _pulled(output: int, position: int) -> Product:
     return pull
 
 
-def _at_once(node: Node, product_of: Product) -> Callable[[Value, int], Value]:
-    """A product for many directions: they are one more axis before those that repeat the op."""
+def _for_many(
+    node: Node, product_of: Product, many: Callable[[Node, Product, Value], Value]
+) -> Callable[[Value, int], Value]:
+    """A product for one direction, or for as many as leading axes count, which `many` takes as one axis."""
 
     def mapped(directions: Value, lead: int) -> Value:
         if not lead:
             return product_of(node.op, node.inputs, node.outputs, directions)
         leading = directions.shape[:lead]
-        count = product(leading)
-        inputs, outputs = (
-            [repeated(value, (count, *value.shape)) for value in values]
-            for values in (node.inputs, node.outputs)
-        )
-        flat = reshaped(directions, (count, *directions.shape[lead:]))
-        made = product_of(node.op, inputs, outputs, flat)
+        made = many(node, product_of, reshaped(directions, (product(leading), *directions.shape[lead:])))
         return reshaped(made, (*leading, *made.shape[1:]))
 
     return mapped
 
 
-def _each(node: Node, product_of: Product) -> Callable[[Value, int], Value]:
-    """A product for many directions: each in turn."""
+def _at_once(node: Node, product_of: Product, directions: Value) -> Value:
+    """All products at once: the directions are one more axis before those that repeat the op."""
+    inputs, outputs = (
+        [repeated(value, (directions.shape[0], *value.shape)) for value in values]
+        for values in (node.inputs, node.outputs)
+    )
+    return product_of(node.op, inputs, outputs, directions)
 
-    def mapped(directions: Value, lead: int) -> Value:
-        if not lead:
-            return product_of(node.op, node.inputs, node.outputs, directions)
-        leading = directions.shape[:lead]
-        count = product(leading)
-        if not isinstance(count, int):
-            raise GraphError(
-                explain(
-                    f"{count} directions through {node.op.name}, which takes one at a time",
-                    "a number of directions that is known when the graph is built",
-                    node.origin,
-                    "Give the named dim a size.",
-                )
+
+def _each(node: Node, product_of: Product, directions: Value) -> Value:
+    """The products one after the other."""
+    count = directions.shape[0]
+    if not isinstance(count, int):
+        raise GraphError(
+            explain(
+                f"{count} directions through {node.op.name}, which takes one at a time",
+                "a number of directions that is known when the graph is built",
+                node.origin,
+                "Give the named dim a size.",
             )
-        rows = reshaped(directions, (count, *directions.shape[lead:]))
-        made = stack([product_of(node.op, node.inputs, node.outputs, rows[n]) for n in range(count)])
-        return reshaped(made, (*leading, *made.shape[1:]))
-
-    return mapped
+        )
+    return stack([product_of(node.op, node.inputs, node.outputs, directions[n]) for n in range(count)])

@@ -12,7 +12,6 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..autodiff.chain_order import ChainPlan
-from ..autodiff.elimination import Dag, plan_elimination
 from ..autodiff.structure import flatten
 from ..collector import without_collector
 from ..dims import estimate, hinting, names_of, product
@@ -213,6 +212,8 @@ def _orders(
 
 
 def _eliminations(reduced: Accumulation, links: Chain | None) -> Iterator[tuple[str, tuple[int, ...]]]:
+    from ..autodiff.elimination import Dag, plan_elimination
+
     edges = {(u, v): "x" for v, before in reduced.into.items() for u in before}
     sizes = {v: max(1, links.widths[v] if links else _size(reduced, v)) for edge in edges for v in edge}
     linear = reduced.linear

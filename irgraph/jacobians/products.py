@@ -29,7 +29,7 @@ from ..ops.contract import distinct
 from ..ops.networks import volume
 from ..types import DType
 from .links import determined, linked, renamed, simplified
-from .sums import GROWTH, cast, coarsened, contracted, in_order, scaled_early, weighted
+from .sums import GROWTH, cast, coarsened, contracted, in_order, scaled_early, weighted, widest_float
 
 MANY = 6
 """Terms in one sum that are left apart; more are added up under the structure they share."""
@@ -215,8 +215,7 @@ def _stays_factored(dense: Sequence[Sequence[Dense]]) -> bool:
 def _sum(terms: Sequence[Term], rests: Sequence[Sequence[Dense]], dtype: DType) -> Dense:
     """The dense parts of some terms of one structure, added over the labels that any of them has."""
     labels = in_order({label for rest in rests for f in rest for label in f.labels}, terms[0])
-    dtypes = [f.value.dtype for rest in rests for f in rest if f.value.dtype.is_float]
-    widest = max(dtypes, key=lambda each: each.itemsize, default=dtype)
+    widest = widest_float((factor for rest in rests for factor in rest), dtype)
     parts = [
         weighted([cast(f, widest) for f in rest], labels, term.coefficient, widest)
         for term, rest in zip(terms, rests, strict=True)

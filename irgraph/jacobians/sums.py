@@ -46,15 +46,17 @@ def in_order(labels: Iterable[Label], term: Term) -> Labels:
     return Labels(sorted(labels, key=lambda label: place.get(label, len(place))))
 
 
-def contracted(factors: Iterable[Factor], target: Labels, dtype: DType | None) -> Value:
+def contracted(factors: Iterable[Factor], target: Labels, dtype: DType) -> Value:
     """Some factors as one value of numbers, in the widest of their float dtypes or the one given."""
     factors = list(factors)
+    widest = widest_float(factors, dtype)
+    return contract([cast(factor, widest) for factor in factors], target, widest)
+
+
+def widest_float(factors: Iterable[Factor], dtype: DType) -> DType:
+    """The widest float dtype among some factors, or the one given where they have none."""
     found = [f.value.dtype for f in factors if isinstance(f, Dense) and f.value.dtype.is_float]
-    widest = max(found, key=lambda each: each.itemsize, default=dtype)
-    assert widest is not None
-    if any(each != widest for each in found):
-        factors = [cast(factor, widest) for factor in factors]
-    return contract(factors, target, widest)
+    return max(found, key=lambda each: each.itemsize, default=dtype)
 
 
 def cast(factor: Factor, dtype: DType) -> Factor:
@@ -97,8 +99,7 @@ def scaled_early(
 
 def _summed(terms: Sequence[Term], held: Sequence[Tie], picked: Collection[int], dtype: DType) -> Value:
     """The sum over the output's axes and those input axes that are neither tied nor picked."""
-    dtypes = [f.value.dtype for t in terms for f in t.factors if isinstance(f, Dense)]
-    widest = max((d for d in dtypes if d.is_float), key=lambda each: each.itemsize, default=dtype)
+    widest = widest_float((factor for term in terms for factor in term.factors), dtype)
     tied = {q for _, q in held}
     rows = []
     for term in terms:
