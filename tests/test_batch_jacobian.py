@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 import irgraph as ig
 from irgraph.errors import DTypeError, GraphError, NotDifferentiableError, ShapeError
+from tests.marked_lines import marked_line
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng
@@ -190,10 +190,9 @@ def test_the_op_that_lets_entries_meet_is_named(model: Callable[[ig.Value], ig.V
     y = model(x)
     with pytest.raises(GraphError) as caught:
         ig.batch_jacobian(y, x)
-    lines, first = inspect.getsourcelines(model)
-    (place,) = [n for n, text in enumerate(lines, first) if text.rstrip().endswith("# here")]
+    place, text = marked_line(model)
     message = str(caught.value)
-    assert f"{__file__}:{place}: {lines[place - first].strip()}" in message
+    assert f"{__file__}:{place}: {text}" in message
     assert f"found {MIXING[model]}" in message
     assert "an entry depends on others of the batch" in message
 

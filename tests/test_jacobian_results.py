@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from scipy.sparse.linalg import gmres, svds
 
 import irgraph as ig
 from irgraph.errors import DTypeError, FeedError, GraphError, NotDifferentiableError, ShapeError
+from tests.marked_lines import must_say
 
 Array = np.ndarray[Any, Any]
 W = np.random.default_rng(0).standard_normal((4, 3))
@@ -322,10 +322,7 @@ def test_refused_with_the_users_line(build: Callable[[], None]) -> None:
     error, says = BAD[build]
     with pytest.raises(error) as caught:
         build()
-    lines, first = inspect.getsourcelines(build)
-    (place,) = [n for n, text in enumerate(lines, first) if text.rstrip().endswith("# here")]
-    for part in (*says, f"{__file__}:{place}"):
-        assert part in str(caught.value), caught.value
+    must_say(caught.value, build, __file__, says)
 
 
 def test_arrays_of_another_shape_are_refused() -> None:

@@ -4,7 +4,6 @@ products the compiled graphs have.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 import irgraph as ig
 from irgraph.errors import GraphError, NotDifferentiableError, ShapeError
+from tests.marked_lines import must_say
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng
@@ -379,10 +379,7 @@ def test_refused_with_the_users_line(build: Callable[[], None]) -> None:
     error, says = BAD[build]
     with pytest.raises(error) as caught:
         build()
-    lines, first = inspect.getsourcelines(build)
-    (place,) = [n for n, text in enumerate(lines, first) if text.rstrip().endswith("# here")]
-    for part in (*says, f"{__file__}:{place}"):
-        assert part in str(caught.value), caught.value
+    must_say(caught.value, build, __file__, says)
 
 
 def test_unreached_gives_zeros_where_asked() -> None:
