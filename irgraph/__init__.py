@@ -1,6 +1,6 @@
 """irgraph: models as static graphs, built in Python before they run."""
 
-from . import arguments, errors, init, linalg, losses, onnx, optim, view
+from . import arguments, errors, init, linalg, losses, nn, onnx, optim, view
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
@@ -62,7 +62,7 @@ from .ops.normalization import batch_norm, group_norm, instance_norm, layer_norm
 from .ops.pooling import global_max_pool, max_pool
 from .ops.powers import cbrt, power, reciprocal, rsqrt, square
 from .ops.products import cumprod, prod
-from .ops.random import dropout, random_normal, random_uniform
+from .ops.random import RandomStream, dropout, random_normal, random_uniform
 from .ops.rearranging import (
     array_split,
     flip,
@@ -123,6 +123,7 @@ __all__ = [
     "Node",
     "Op",
     "PlanOptions",
+    "RandomStream",
     "State",
     "TensorType",
     "Value",
@@ -260,6 +261,7 @@ __all__ = [
     "moveaxis",
     "multiply",
     "negative",
+    "nn",
     "norm",
     "not_equal",
     "one_hot",

@@ -10,7 +10,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from .. import init as initializers
 from ..dims import Shape, Size, as_shape, divides
@@ -122,24 +122,40 @@ def _onnx_shifted(write: OnnxWriter, words: str, bits: int) -> str:
     return write.node("BitShift", words, write.constant(bits, uint64), direction="RIGHT", since=11)
 
 
-class _Stream(NamedTuple):
-    """A stream's key, its step, and the step after the next committed run."""
+@final
+class RandomStream:
+    """Random numbers for several draws on one graph: all move on together when a step commits.
 
-    key: Value
-    step: Value
-    following: Value
+    A draw by name has a stream of its own; layers that are called twice draw twice from theirs.
+
+    >>> from irgraph import compile
+    >>> stream = RandomStream("noise")
+    >>> f = compile([random_uniform((2,), name=stream), random_uniform((2,), name=stream)], seed=1)
+    >>> a, b = f()
+    >>> bool((a != b).all()), list(f.state)
+    (True, ['noise/key', 'noise/step'])
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = state(f"{name}/key", dtype="int64", init=initializers.seed())
+        self.step = state(f"{name}/step", dtype="int64")
+        self.following = self.step + 1  # one value, however many draws commit it
+        self._draws = 0
+
+    def next_label(self) -> str:
+        """What tells the next draw from the others."""
+        self._draws += 1
+        return self.name if self._draws == 1 else f"{self.name}/draw{self._draws}"
+
+    def words(self, label: str, shape: Shape, bits: int) -> Value:
+        """Random words; whatever reads them, if only a gradient does, moves the stream on."""
+        words = Philox(shape, zlib.crc32(label.encode()), bits)(self.key, self.step)
+        return with_update(words, {self.step: self.following})
 
 
-def _stream(name: str) -> _Stream:
-    key = state(f"{name}/key", dtype="int64", init=initializers.seed())
-    step = state(f"{name}/step", dtype="int64")
-    return _Stream(key, step, step + 1)
-
-
-def _words(stream: _Stream, name: str, shape: Shape, bits: int) -> Value:
-    """Random words; whatever reads them, if only a gradient does, moves the stream on."""
-    words = Philox(shape, zlib.crc32(name.encode()), bits)(stream.key, stream.step)
-    return with_update(words, {stream.step: stream.following})
+def _stream(name: str | RandomStream) -> RandomStream:
+    return name if isinstance(name, RandomStream) else RandomStream(name)
 
 
 def random_uniform(
@@ -147,12 +163,13 @@ def random_uniform(
     low: float = 0.0,
     high: float = 1.0,
     *,
-    name: str,
+    name: str | RandomStream,
     dtype: object = "float32",
 ) -> Value:
     """Numbers spread evenly over [low, high), new at each step.
 
-    The stream comes from `name`, and two streams of one graph need two names. float32 has 24 random
+    The stream comes from `name`, and two streams of one graph need two names; a `RandomStream` for the name
+    serves several draws. float32 has 24 random
     bits, float64 53, float16 11, bfloat16 8. `compile(seed=…)` sets the key.
 
     >>> from irgraph import compile
@@ -168,14 +185,15 @@ _BITS = {float32: 24, float16: 11, bfloat16: 8}
 """The bits of each significand: all multiples of 2^-bits below 1 are exact."""
 
 
-def _unit(shape: Shape, name: str, dtype: Any) -> Value:
+def _unit(shape: Shape, name: str | RandomStream, dtype: Any) -> Value:
     require_float("random numbers", TensorType(dtype, ()))
     stream = _stream(name)
+    label = stream.next_label()
     if dtype in _BITS:
         bits = _BITS[dtype]
-        return _words(stream, name, shape, bits).astype(dtype) * 2.0**-bits
-    high = _words(stream, name, shape, 27).astype(float64)
-    low = _words(stream, f"{name}/low", shape, 26).astype(float64)
+        return stream.words(label, shape, bits).astype(dtype) * 2.0**-bits
+    high = stream.words(label, shape, 27).astype(float64)
+    low = stream.words(f"{label}/low", shape, 26).astype(float64)
     return (high * 2.0**26 + low) * 2.0**-53
 
 
@@ -184,7 +202,7 @@ def random_normal(
     mean: float = 0.0,
     std: float = 1.0,
     *,
-    name: str,
+    name: str | RandomStream,
     dtype: object = "float32",
 ) -> Value:
     """Normally distributed numbers, new at each step (Box and Muller, 1958).
@@ -198,12 +216,13 @@ def random_normal(
     type = as_dtype(dtype)
     if type.is_low:  # what is drawn in float32 is rounded once
         return random_normal(shape, mean, std, name=name).astype(type)
-    radius = sqrt(-2.0 * log(1.0 - _unit(sizes, f"{name}/radius", type)))
-    normal = radius * cos(2.0 * math.pi * _unit(sizes, f"{name}/angle", type))
+    shared = isinstance(name, RandomStream)
+    radius = sqrt(-2.0 * log(1.0 - _unit(sizes, name if shared else f"{name}/radius", type)))
+    normal = radius * cos(2.0 * math.pi * _unit(sizes, name if shared else f"{name}/angle", type))
     return normal if (mean, std) == (0.0, 1.0) else normal * std + mean
 
 
-def dropout(x: Any, rate: float, *, name: str) -> Value:
+def dropout(x: Any, rate: float, *, name: str | RandomStream) -> Value:
     """`x` with each element zeroed with probability `rate`, the others divided by 1 - rate.
 
     Build the graph for inference without it. Raises ShapeError unless 0 <= rate < 1.
@@ -218,5 +237,6 @@ def dropout(x: Any, rate: float, *, name: str) -> Value:
         raise ShapeError(explain(f"a dropout rate of {rate}", "0 <= rate < 1", here()))
     if rate == 0:
         return value
-    kept = greater_equal(_words(_stream(name), name, value.shape, 24), round(rate * 2**24))
+    stream = _stream(name)
+    kept = greater_equal(stream.words(stream.next_label(), value.shape, 24), round(rate * 2**24))
     return where(kept, value * (1 / (1 - rate)), 0.0)

@@ -1,0 +1,315 @@
+"""What a layer is: a function of values that owns named parameters."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..autodiff.structure import Tree
+from ..dims import Size
+from ..errors import GraphError, IrgraphError, ShapeError, explain
+from ..init import Initializer
+from ..ops.operands import as_value
+from ..ops.random import RandomStream
+from ..ops.sources import Parameter, parameter
+from ..origin import here
+from ..types import as_dtype, float32, format_shape
+from ..value import Value
+from .arguments import named_arguments
+from .calls import Call, current, running
+
+Init = Initializer | np.ndarray | float | None
+
+
+class Layer(ABC):
+    """A function of values that owns parameters. Calling it twice shares them.
+
+    `layer(x)` builds nodes and returns their value. Parameters are made at the first call, when the
+    input's size is known, and are named by the layer's path: `hidden.w`, or `net.0.w` in a container. A layer
+    without a name is called as its container calls it (a position, an attribute), and by its class where it
+    has none. Two layers of one name on one graph or state are an error, not shared weights.
+
+    `training=` is fixed when a graph is built: `layer(x, training=True)` drops out and uses the batch's
+    statistics. Inside another layer's call it is that call's, elsewhere False.
+
+    An own layer is a function of others (`irgraph.nn.Block`), or a subclass that states `forward`:
+
+    >>> import irgraph as ig
+    >>> class Scale(Layer):
+    ...     def forward(self, x):
+    ...         return x * self.parameter("factor", x.shape[1:], init=2.0)
+    >>> layer = Scale("twice")
+    >>> f = ig.compile(layer(ig.input("x", ("batch", 2))))
+    >>> f(x=[[1.0, 2.0]]), list(layer.parameters)
+    (array([[2., 4.]], dtype=float32), ['twice.factor'])
+    """
+
+    anonymous: ClassVar[bool] = False  # without a name and an owner, adds nothing to the paths of its parts
+    input_shape: tuple[Size, ...] | None = None  # of one example, where the user said it
+
+    name: str | None = None
+    _path: str | None = None
+    _owner: tuple[Layer, str] | None = None
+    _frozen: bool = False
+    _own: dict[str, Value]  # by the name within the layer
+    _as_frozen: dict[Value, Value]
+    _streams: dict[str, RandomStream]
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> Layer:
+        layer = super().__new__(cls)
+        layer._own, layer._as_frozen, layer._streams = {}, {}, {}
+        return layer
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and not re.fullmatch(r"[^\s%'\"#./]+", str(name)):
+            needed = "a non-empty string without spaces, quotes, %, #, dots and slashes"
+            raise GraphError(explain(f"the layer name {name!r}", needed, here()))
+        self.name = name
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = named_arguments(cls.__init__, cls)  # type: ignore[method-assign]
+
+    @abstractmethod
+    def forward(self, *values: Any, **options: Any) -> Any:
+        """The layer's values of its inputs. Called by `layer(…)`, never directly."""
+
+    def __call__(self, *values: Any, training: bool | None = None, **options: Any) -> Any:
+        """Build the layer on values (arrays become constants).
+
+        Raises what its ops raise, with the layer's path, its inputs, and the layers that made them.
+        """
+        given = [
+            as_value(value) if not isinstance(value, Mapping | list | tuple) else value for value in values
+        ]
+        with running(Call(self, tuple(given), training)) as call:
+            try:
+                result = self.forward(*given, **options)
+            except IrgraphError as error:
+                raise call.located(error) from None
+            return call.finished(result)
+
+    # ------------------------------------------------------------------------ for subclasses
+
+    @property
+    def training(self) -> bool:
+        """Whether the call that runs builds a training graph."""
+        call = current()
+        return call is not None and call.training
+
+    def parameter(
+        self,
+        name: str,
+        shape: Sequence[Size],
+        init: Init = None,
+        *,
+        dtype: object = None,
+        trainable: bool = True,
+    ) -> Value:
+        """The layer's parameter of this name, made at the first call; in the dtype of the layer's input.
+
+        Raises ShapeError where it was made with another shape: the layer was built for other inputs.
+        """
+        path = self.path_of(name)
+        kind = as_dtype(dtype) if dtype is not None else self._dtype()
+        made = self._own.get(name)
+        if made is None:
+            self._fix_paths()
+            made = self._own[name] = parameter(path, _numbers(shape, path), kind, init, trainable)
+        elif made.shape != tuple(shape):
+            raise ShapeError(
+                explain(
+                    f"an input that needs {path!r} of shape {format_shape(tuple(shape))}",
+                    f"one for {format_shape(made.shape)}, of which the layer was built before",
+                    here(),
+                    "Make another layer for it: calls of one layer share its parameters.",
+                )
+            )
+        return self._frozen_or(made)
+
+    def state(self, name: str, shape: Sequence[Size], init: Init = None, *, dtype: object = None) -> Value:
+        """A state variable of the layer that no optimizer trains: a running mean, a counter."""
+        return self.parameter(name, shape, init, dtype=dtype, trainable=False)
+
+    def random_stream(self, name: str) -> RandomStream:
+        """The layer's random stream of this name: every call of the layer draws other numbers from it."""
+        if name not in self._streams:
+            self._fix_paths()
+            self._streams[name] = RandomStream(self.path_of(name))
+        return self._streams[name]
+
+    def path_of(self, name: str) -> str:
+        """The full name of something of this layer: a variable, a random stream."""
+        return f"{self.path}.{name}" if self.path else name
+
+    # ------------------------------------------------------------------------ the tree of layers
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if not name.startswith("_"):
+            self._adopt(name, value)
+
+    def _adopt(self, key: str, value: Any) -> None:
+        """Become the owner of the layers in `value` that have none."""
+        if isinstance(value, Layer):
+            if value._owner is None and value is not self:
+                value._owner = (self, key)
+        elif isinstance(value, list | tuple):
+            for position, each in enumerate(value):
+                self._adopt(f"{key}.{position}", each)
+        elif isinstance(value, Mapping):
+            for inner, each in value.items():
+                self._adopt(f"{key}.{inner}", each)
+
+    @property
+    def path(self) -> str:
+        """The names from the outermost owner down to this layer, joined by dots; fixed at the first call."""
+        if self._path is not None:
+            return self._path
+        if self._owner is None:
+            return self.name or ("" if self.anonymous else snake_case(type(self).__name__))
+        owner, key = self._owner
+        own = self.name or key
+        return f"{owner.path}.{own}" if owner.path else own
+
+    def _fix_paths(self) -> None:
+        layer: Layer | None = self
+        while layer is not None:
+            layer._path = layer.path
+            layer = layer._owner[0] if layer._owner else None
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that this one is made of, each once."""
+        found: dict[int, Layer] = {}
+        for name, value in vars(self).items():
+            if not name.startswith("_"):
+                found |= {id(layer): layer for layer in _layers_in(value)}
+        return list(found.values())
+
+    def walk(self) -> Iterator[Layer]:
+        """This layer and all below it, each once, owners first."""
+        seen: set[int] = set()
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                stack += reversed(layer.layers)
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        """The parameters that exist so far, by path, those of the parts included; frozen ones too."""
+        return self._variables(trained=True)
+
+    @property
+    def states(self) -> Mapping[str, Value]:
+        """The other state variables that exist so far, by path: running means, fitted statistics."""
+        return self._variables(trained=False)
+
+    def _variables(self, trained: bool) -> Mapping[str, Value]:
+        return MappingProxyType(
+            {
+                str(value.node.op.label): layer._frozen_or(value)
+                for layer in self.walk()
+                for value in layer._own.values()
+                if _trainable(value) == trained
+            }
+        )
+
+    # ------------------------------------------------------------------------ freezing
+
+    def freeze(self) -> Layer:
+        """No longer train this layer and its parts, in graphs that are built from now on. Returns the layer.
+
+        Frozen parameters are read as before, and optimizers leave them alone. Graphs that exist stay as they
+        are; a frozen and a trained reading of one parameter on one graph are refused.
+
+        >>> import irgraph as ig
+        >>> features, classifier = ig.nn.Dense(4, name="features"), ig.nn.Dense(2, name="classifier")
+        >>> y = classifier(features.freeze()(ig.input("x", ("batch", 3)))).sum()
+        >>> [str(variable.label) for variable, _ in ig.optim.SGD(0.1).minimize(y)]
+        ['classifier.w', 'classifier.b']
+        """
+        for layer in self.walk():
+            layer._frozen = True
+        return self
+
+    def unfreeze(self) -> Layer:
+        """Train this layer and its parts again, in graphs that are built from now on. Returns the layer."""
+        for layer in self.walk():
+            layer._frozen = False
+        return self
+
+    @property
+    def frozen(self) -> bool:
+        """Whether graphs that are built now do not train this layer."""
+        return self._frozen
+
+    def _frozen_or(self, made: Value) -> Value:
+        op = made.node.op
+        if not (self._frozen and isinstance(op, Parameter) and op.trainable):
+            return made
+        if made not in self._as_frozen:
+            self._as_frozen[made] = Parameter(op.key, op.type, op.init, trainable=False)()
+        return self._as_frozen[made]
+
+    def _dtype(self) -> object:
+        call = current()
+        return call.dtype if call is not None else float32
+
+    def __repr__(self) -> str:
+        shown = [f"{key}={value!r}" for key, value in vars(self).items() if _is_shown(key, value)]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def snake_case(name: str) -> str:
+    """A class name as a layer's name.
+
+    >>> snake_case("MultiHeadAttention"), snake_case("Conv2D"), snake_case("LSTM")
+    ('multi_head_attention', 'conv2d', 'lstm')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _layers_in(value: Any) -> Iterator[Layer]:
+    if isinstance(value, Layer):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _layers_in(each)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _layers_in(each)
+
+
+def _trainable(value: Value) -> bool:
+    return isinstance(value.node.op, Parameter) and value.node.op.trainable
+
+
+def _numbers(shape: Sequence[Size], path: str) -> tuple[int, ...]:
+    for size in shape:
+        if not isinstance(size, int):
+            raise ShapeError(
+                explain(
+                    f"the named dim {size} in the shape {format_shape(tuple(shape))} of {path!r}",
+                    "integers: the size of a parameter must be known",
+                    here(),
+                    "Give the layer's input that size as a number.",
+                )
+            )
+    return tuple(int(size) for size in shape if isinstance(size, int))
+
+
+def _is_shown(key: str, value: object) -> bool:
+    return not key.startswith("_") and value is not None and value is not False
+
+
+__all__ = ["Init", "Layer", "Tree", "snake_case"]
