@@ -15,10 +15,10 @@ CUDA ?= 13
 GPU := $(VENV)/.installed-gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench gpu clean
+.PHONY: help demo test lint gallery bench gpu clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(DEMO)  ## run the demo
 	$(BIN)/irgraph demo
@@ -30,6 +30,9 @@ lint: $(DEV)  ## check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+gallery: $(DEMO)  ## run the programs of the lectures and draw their pictures into docs/pictures/lectures
+	$(BIN)/python examples/lectures/gallery.py
 
 bench: $(PEERS)  ## install the peers (large) and measure against them
 	$(BIN)/python -m benchmarks
