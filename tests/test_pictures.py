@@ -153,7 +153,7 @@ def test_colours_clusters_shapes_and_legend() -> None:
         assert line in dot
         assert f">{kind}</font>" in dot
     clusters = re.findall(r'subgraph "cluster_([^"]*)"', dot)
-    assert clusters == ["hidden", "hidden/0", "hidden/1", "output"]
+    assert clusters == ["hidden", "hidden.0", "hidden.1", "output"]
     assert "<b>a step</b>" in dot
     assert 'label=" batch×8 "' in dot
     assert 'label=" batch int64 "' in dot
@@ -209,18 +209,18 @@ def test_a_collapsed_step_is_a_box_for_each_layer_and_phase() -> None:
     whole = sketch(step_graph())
     flat = whole.collapsed(2)
     of_layers = sorted((box.title, box.kind) for box in flat.boxes if box.count > 1)
-    layers_ = ("hidden/0", "hidden/1", "output")
+    layers_ = ("hidden.0", "hidden.1", "output")
     assert of_layers == sorted(
         (title, kind) for title in layers_ for kind in ("backward", "forward", "update")
     )
     assert sum(box.count for box in flat.boxes) == sum(box.count for box in whole.boxes)
-    first = next(box for box in flat.boxes if box.title == "hidden/0" and box.kind == "forward")
+    first = next(box for box in flat.boxes if box.title == "hidden.0" and box.kind == "forward")
     assert first.rows == ("matmul, add, relu", "72 parameters")
     key: dict[tuple[str, str], str] = {(box.title, box.kind): box.key for box in flat.boxes}
     for source, target in (
-        (("hidden/0", "forward"), ("hidden/1", "forward")),
-        (("hidden/1", "backward"), ("hidden/0", "backward")),
-        (("hidden/0", "backward"), ("hidden/0", "update")),
+        (("hidden.0", "forward"), ("hidden.1", "forward")),
+        (("hidden.1", "backward"), ("hidden.0", "backward")),
+        (("hidden.0", "backward"), ("hidden.0", "update")),
     ):
         assert (key[source], key[target]) in edges(to_dot(flat))
     everything = whole.collapsed(0)
@@ -245,7 +245,7 @@ def test_a_big_graph_collapses_by_itself() -> None:
     assert len(graph.nodes) > 1000
     dot = ig.draw(graph).dot
     assert dot.count("group=") < 60
-    assert len(re.findall(r"<b>(block/\d/(?:attn|ffn))</b>", dot)) == 6 * 2 * 3
+    assert len(re.findall(r"<b>(block\.\d\.(?:attn|ffn))</b>", dot)) == 6 * 2 * 3
 
 
 def test_a_big_graph_without_layers_collapses_by_line() -> None:
@@ -338,7 +338,7 @@ def test_notebooks_show_pictures_or_tables_and_never_fail(monkeypatch: pytest.Mo
     for shown in (graph, function):
         assert shown._repr_svg_() is None
         assert "<table>" in shown._repr_html_()
-        assert "hidden/0" in shown._repr_html_()
+        assert "hidden.0" in shown._repr_html_()
 
     def fails(*_: object) -> None:
         raise RuntimeError

@@ -105,7 +105,7 @@ def _clusters(sketch: Sketch) -> list[str]:
 
 
 def _cluster_head(layer: Layer, indent: str) -> list[str]:
-    path = "/".join(layer)
+    path = ".".join(layer)
     name = layer[-1] if len(layer) == 1 else path
     style = {"label": name, "tooltip": path, "style": "rounded,filled", "margin": "9"}
     style |= {"color": "#d6dbe3", "fillcolor": "#fafbfc" if len(layer) % 2 else "#f3f5f8"}

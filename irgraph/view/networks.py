@@ -40,7 +40,7 @@ def to_networkx(what: Drawable) -> networkx.MultiDiGraph[int]:
             op=node.op.name,
             name=node.op.label or node.name or "",
             kind=kind[node],
-            layer="/".join(layer[node]),
+            layer=".".join(layer[node]),
             types=", ".join(str(value.type) for value in node.outputs),
             origin=str(node.origin),
         )

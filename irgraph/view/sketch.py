@@ -116,7 +116,7 @@ def _merged(members: Sequence[Box], depth: int, among: bool) -> Box:
     count = sum(box.count for box in members)
     places = dict.fromkeys(box.place for box in members)
     tooltip = "\n".join([f"{count} nodes", *list(places)[:8], *(["…"] if len(places) > 8 else [])])
-    title = first.kind if among else "/".join(layer) or first.kind
+    title = first.kind if among else ".".join(layer) or first.kind
     place = layer if among else layer[:-1]
     return Box(first.key, first.kind, title, tuple(rows), tooltip, place, False, count, variables)
 

@@ -122,7 +122,7 @@ def _rows(node: Node, inside: Sequence[Value], layer: Layer) -> tuple[str, ...]:
 
 def _within(name: str, layer: Layer) -> str:
     """A path without the part that the clusters around it tell."""
-    return "/".join(path_of(name)[len(layer) :]) if layer and path_of(name)[: len(layer)] == layer else name
+    return ".".join(path_of(name)[len(layer) :]) if layer and path_of(name)[: len(layer)] == layer else name
 
 
 def _attribute(value: object) -> str:

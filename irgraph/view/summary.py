@@ -158,7 +158,7 @@ def _row(kind: Kind, layer: Layer, nodes: Sequence[Node], counted: set[Value]) -
             if _is_trained(value) and value not in counted:
                 counted.add(value)
                 parameters += cast(int, value.type.size)
-    name = "/".join(layer) or nodes[0].name or nodes[0].op.name
+    name = ".".join(layer) or nodes[0].name or nodes[0].op.name
     ops = tuple(node.op.name for node in nodes)
     return Row(name, kind, ops, nodes[-1].outputs[0].type, parameters, flops, nbytes)
 
