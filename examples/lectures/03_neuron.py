@@ -1,46 +1,56 @@
-"""One neuron by hand: W = [3, -2], b = 1; softmax of [1, 2, 3]; activations and their derivatives."""
+"""One neuron by hand: W = [3, -2], b = 1; a network of such neurons; activations and their derivatives."""
 
 import numpy as np
+from diagrams import BLUE, GREEN, neurons
 from gallery import plt, show
 
 import irgraph as ig
 
 ACTIVATIONS = {"sigmoid": ig.sigmoid, "tanh": ig.tanh, "ReLU": ig.relu}
+WH, BH = (
+    np.array([[3, -1], [-2, 1]], "float32"),
+    np.array([1, 1], "float32"),
+)  # its first column is the neuron
+WO = np.array([[0, 1, 1], [1, 0, 1]], "float32")  # chosen so that the logits at x = (1, 1) are 1, 2, 3
 
 
 def main():
-    # f(x) = g(w·x + b), drawn over the plane
     x = ig.input("x", ("points", 2))
-    z = x @ ig.constant([3.0, -2.0]) + 1.0
-    neuron = ig.compile({"z": z, "f": ig.sigmoid(z)})
+    z = x @ ig.constant([3.0, -2.0]) + 1.0  # the pre-activation z(x) = w·x + b
+    neuron = ig.compile({"z": z, "f": ig.relu(z)})  # f(x) = g(z(x)) with g = ReLU
     line = np.linspace(-4, 4, 201, dtype="float32")
-    plane = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    at_one = neuron(x=[[1.0, 1.0]])
+    plane = neuron(x=np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2))["f"].reshape(201, 201)
 
-    probabilities = ig.evaluate(ig.softmax(ig.constant([1.0, 2.0, 3.0])))
+    # one hidden layer: h(x) = g(Wʰx + bʰ), f(x) = softmax(Wᵒh(x))
+    h = ig.relu(x @ ig.constant(WH) + ig.constant(BH))
+    logits = h @ ig.constant(WO)
+    at = ig.compile({"h": h, "z": logits, "f": ig.softmax(logits)})(x=[[1.0, 1.0]])
 
-    figure, axes = plt.subplots(1, 4, figsize=(15, 3.4))
-    image = neuron(x=plane)["f"].reshape(201, 201)
-    shown = axes[0].imshow(image, extent=(-4, 4, -4, 4), origin="lower", cmap="RdBu_r", vmin=0, vmax=1)
-    axes[0].contour(line, line, image, levels=[0.5], colors="k")
-    axes[0].set(title="sigmoid(3 x₁ - 2 x₂ + 1), boundary at ½", xlabel="x₁", ylabel="x₂")
-    figure.colorbar(shown, ax=axes[0])
+    figure, axes = plt.subplots(2, 3, figsize=(13, 7.4))
+    neurons(axes[0, 0], [["x₁", "x₂", "1"], ["f(x)"]], [[[3], [-2], [1]]])
+    axes[0, 0].set_title("one neuron: f(x) = max(0, 3 x₁ - 2 x₂ + 1)")
+    shown = axes[0, 1].contourf(line, line, plane, levels=11, cmap="Blues")
+    axes[0, 1].set(title="f(x) over the plane: 0 above the line z = 0", xlabel="x₁", ylabel="x₂")
+    axes[0, 1].plot([-3, 7 / 3], [-4, 4], color="k")
+    figure.colorbar(shown, ax=axes[0, 1], label="f(x)", ticks=[0, 5, 10, 15, 20])
+    hidden = [f"h{i} = {value:g}\nb = 1" for i, value in zip("₁₂", at["h"][0], strict=True)]
+    outputs = [f"z = {logit:g}\nf = {f:.2f}" for logit, f in zip(at["z"][0], at["f"][0], strict=True)]
+    neurons(axes[0, 2], [["x₁ = 1", "x₂ = 1"], hidden, outputs], [WH, WO])
+    axes[0, 2].set_title("that neuron is h₁ in a network: logits z, softmax f")
 
     u = ig.input("u", ("points",))
     slopes = {}
-    for axis, (name, activation) in zip(axes[1:], ACTIVATIONS.items(), strict=True):
+    for axis, (name, activation) in zip(axes[1], ACTIVATIONS.items(), strict=True):
         y = activation(u)
         curves = ig.compile({"value": y, "slope": ig.grad(y.sum(), u)})(u=line)
-        axis.plot(line, curves["value"], label=f"{name}(z)")
-        axis.plot(line, curves["slope"], "--", label="its derivative")
-        axis.set(title=name, xlabel="z")
-        axis.legend()
-        slopes[f"largest slope of {name}"] = float(curves["slope"].max())
-    return figure, {
-        "z at (1, 1)": float(at_one["z"][0]),
-        "softmax of 1, 2, 3": probabilities.round(2).tolist(),
-        **slopes,
-    }
+        axis.plot(line, curves["value"], color=BLUE, label=f"{name}(z)")
+        axis.plot(line, curves["slope"], "--", color=GREEN, label="its derivative")
+        axis.set(title=f"{name} and its derivative", xlabel="z")
+        axis.legend(loc="upper left")
+        slopes[f"slopes of {name}"] = curves["slope"][[0, 100, 200]].tolist()  # at z = -4, 0, 4
+    two = neuron(x=[[1.0, 1.0], [-1.0, 1.0]])
+    numbers = {"z at (1, 1), (-1, 1)": two["z"].tolist(), "f there": two["f"].tolist()}
+    return figure, numbers | {"z": at["z"][0].tolist(), "softmax": at["f"][0].round(2).tolist()} | slopes
 
 
 if __name__ == "__main__":

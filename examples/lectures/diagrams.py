@@ -1,0 +1,78 @@
+"""Diagrams of several programs: networks of neurons, computation graphs, points of two classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+# Okabe and Ito's colours, told apart by the colour-blind
+BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#777777"
+
+
+def neurons(axis: Any, columns: Sequence[Sequence[str]], weights: Sequence[Any], label: str = "{:g}") -> None:
+    """Draw a network neuron by neuron: a column of circles for each layer, an edge for each weight that is
+    not zero. `weights[k]` (units of column k, units of column k + 1) are written on the edges with the format
+    `label` ("" for none); positive ones are blue, negative ones red, large ones wide."""
+    tallest = max(map(len, columns))
+    places = [[(3 * k, (len(c) - 1) / 2 - i) for i in range(len(c))] for k, c in enumerate(columns)]
+    for left, right, matrix in zip(places[:-1], places[1:], map(np.asarray, weights), strict=True):
+        largest = np.abs(matrix).max()
+        for (i, j), weight in np.ndenumerate(matrix):
+            if weight:
+                colour, width = BLUE if weight > 0 else RED, 0.8 + 2.2 * abs(weight) / largest
+                (x0, y0), (x1, y1) = left[i], right[j]
+                axis.plot([x0, x1], [y0, y1], color=colour, linewidth=width, zorder=1, solid_capstyle="round")
+                at = 0.3 if (i + j) % 2 else 0.68  # staggered, so that crossing edges keep their labels apart
+                where = (x0 + at * (x1 - x0), y0 + at * (y1 - y0))
+                _text(axis, where, label.format(weight) if label else "", colour)
+    for column, spots in zip(columns, places, strict=True):
+        for text, spot in zip(column, spots, strict=True):
+            axis.text(*spot, text, ha="center", va="center", zorder=3, bbox=_circle())
+    axis.set_xlim(-0.7, 3 * (len(columns) - 1) + 0.7)
+    axis.set_ylim(-tallest / 2 - 0.1, tallest / 2 + 0.1)
+    axis.set_axis_off()
+
+
+def computation(
+    axis: Any,
+    nodes: Mapping[str, tuple[float, float, str]],
+    edges: Mapping[tuple[str, str], str],
+    strong: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Draw a computation graph: `nodes` maps a name to (x, y, text), `edges` maps (from, to) to the text on
+    the edge. The edges in `strong` are drawn wide."""
+    for (start, end), text in edges.items():
+        (x0, y0, _), (x1, y1, _) = nodes[start], nodes[end]
+        colour, width = (RED, 2.6) if (start, end) in strong else (GREY, 1.2)
+        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 18, "shrinkB": 20}
+        axis.annotate("", (x1, y1), (x0, y0), arrowprops=arrow, zorder=1)
+        _text(axis, ((x0 + x1) / 2, (y0 + y1) / 2), text, RED)
+    for x, y, text in nodes.values():
+        axis.text(x, y, text, ha="center", va="center", zorder=3, bbox=_circle("round,pad=0.35"))
+    across, up = [[node[k] for node in nodes.values()] for k in (0, 1)]
+    axis.set_xlim(min(across) - 0.6, max(across) + 0.6)
+    axis.set_ylim(min(up) - 0.6, max(up) + 0.6)
+    axis.set_axis_off()
+
+
+def two_classes(axis: Any, points: Any, kinds: Any, size: float = 130, names: Sequence[str] = ()) -> None:
+    """Draw points of the plane, those of kind 1 as blue crosses and those of kind 0 as red circles, each with
+    its name beside it if there are names."""
+    points, kinds = np.asarray(points), np.asarray(kinds)
+    for kind, marker, colour in ((1, "X", BLUE), (0, "o", RED)):
+        x, y = points[kinds == kind].T
+        axis.scatter(x, y, s=size, color=colour, marker=marker, edgecolor="w", linewidth=0.5, zorder=3)
+    for (x, y), name in zip(points, names, strict=False):
+        axis.annotate(name, (x, y), (9, 9), textcoords="offset points")
+
+
+def _circle(shape: str = "circle,pad=0.4") -> dict[str, Any]:
+    return {"boxstyle": shape, "facecolor": "white", "edgecolor": "#333333", "linewidth": 1.2}
+
+
+def _text(axis: Any, where: tuple[float, float], text: str, colour: str) -> None:
+    if text:
+        box = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
+        axis.text(*where, text, color=colour, ha="center", va="center", fontsize=9, zorder=2, bbox=box)
