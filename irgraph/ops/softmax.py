@@ -18,7 +18,7 @@ from ..value import Node, Value
 from .cast import stop_gradient
 from .comparison import equal, where
 from .elementary import exp, log
-from .indexing import gather, one_hot
+from .indexing import Gather, one_hot
 from .operands import as_value
 from .reduce import Axes, Max, Sum, max, sum
 from .requirements import require_float
@@ -143,7 +143,7 @@ class SoftmaxCrossEntropy(Op):
         last = logits.ndim - 1
         shifted, _, total = _shifted(logits, last)
         if target.dtype.is_integer:
-            at_label = gather(shifted, target, axis=last, batch_dims=last)
+            at_label = Gather(last, last)(shifted, target)  # `gather` takes known labels below 0 from the end
             return (reshape(log(total), at_label.shape) - at_label,)
         return (-Sum((last,))(target * (shifted - log(total))),)
 
