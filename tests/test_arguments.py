@@ -78,11 +78,11 @@ def calls(function: Callable[..., Any]) -> Iterator[dict[str, Any]]:
                 yield {**dict.fromkeys(required, usual), parameter.name: wrong}
 
 
+ABSTRACT = {"Clip", "Optimizer", "Rule", "Schedule"}
 PUBLIC = [
     *(getattr(ig, name) for name in ig.__all__ if inspect.isfunction(getattr(ig, name))),
     *(getattr(ig.linalg, name) for name in ig.linalg.__all__),
-    ig.optim.SGD,
-    ig.optim.Adam,
+    *(getattr(ig.optim, name) for name in ig.optim.__all__ if name not in ABSTRACT),
 ]
 
 
