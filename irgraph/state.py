@@ -104,6 +104,9 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
     def __len__(self) -> int:
         return len(self._types)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._types
+
     def update(self, contents: Mapping[str, Any]) -> None:
         """Write several variables; all are checked before the first is written.
 

@@ -38,6 +38,8 @@ def _check_index(
 
 def out_of_range(node: Node, index: Array, size: int) -> FeedError:
     """The error for indices in host memory of which one is not in 0 … size - 1."""
+    if isinstance(node.op, CheckIndex) and node.op.failure:
+        return FeedError(f"{node.op.failure}\n  At {node.origin}: {node.origin.source}.")
     bad = np.argwhere((index < 0) | (index >= size))[0]
     at = ", ".join(map(str, bad))
     value = node.inputs[0]

@@ -3,8 +3,12 @@
 from .activations import ACTIVATIONS
 from .composition import Block, Residual
 from .dense import Activation, Dense, Dropout, Flatten
+from .features import FeatureMap, PolynomialFeatures
+from .kernel_features import KernelFeatures, RBFFeatures
 from .layer import Layer
+from .quantile_normalize import QuantileNormalize
 from .sequential import Sequential
+from .standardize import Standardize
 
 __all__ = [
     "ACTIVATIONS",
@@ -12,8 +16,14 @@ __all__ = [
     "Block",
     "Dense",
     "Dropout",
+    "FeatureMap",
     "Flatten",
+    "KernelFeatures",
     "Layer",
+    "PolynomialFeatures",
+    "QuantileNormalize",
+    "RBFFeatures",
     "Residual",
     "Sequential",
+    "Standardize",
 ]

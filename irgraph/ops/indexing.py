@@ -43,11 +43,15 @@ def pick_terms(x: Value, index: Value, axis: int, batch_dims: int) -> Terms:
 @final
 @dataclass(frozen=True)
 class CheckIndex(Op):
-    """The index itself, once every element is known to be in 0 … size - 1."""
+    """The index itself, once every element is known to be in 0 … size - 1.
+
+    `failure` is what the error says instead of the index and the sizes, where the index is not the user's.
+    """
 
     name: ClassVar[str] = "check_index"
     checks: ClassVar[bool] = True
     size: Size
+    failure: str = ""
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         _require_index(inputs[0])
