@@ -37,22 +37,26 @@ def neurons(axis: Any, columns: Sequence[Sequence[str]], weights: Sequence[Any],
 
 def computation(
     axis: Any,
-    nodes: Mapping[str, tuple[float, float, str]],
+    nodes: Mapping[str, str],
     edges: Mapping[tuple[str, str], str],
+    places: Mapping[str, tuple[float, float]],
     strong: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Draw a computation graph: `nodes` maps a name to (x, y, text), `edges` maps (from, to) to the text on
-    the edge. The edges in `strong` are drawn wide."""
+    """Draw a computation graph: `nodes` maps a name to its text, `edges` maps (from, to) to the text on the
+    edge, `places` maps a name to (x, y). The edges in `strong` are drawn wide."""
+    boxes = {}
+    for name, text in nodes.items():
+        style = _circle("round,pad=0.35")
+        boxes[name] = axis.text(*places[name], text, ha="center", va="center", zorder=3, bbox=style)
     for (start, end), text in edges.items():
-        (x0, y0, _), (x1, y1, _) = nodes[start], nodes[end]
+        (x0, y0), (x1, y1) = places[start], places[end]
         colour, width = (RED, 2.6) if (start, end) in strong else (GREY, 1.2)
-        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 18, "shrinkB": 20}
-        axis.annotate("", (x1, y1), (x0, y0), arrowprops=arrow, zorder=1)
-        _text(axis, ((x0 + x1) / 2, (y0 + y1) / 2), text, RED)
-    for x, y, text in nodes.values():
-        axis.text(x, y, text, ha="center", va="center", zorder=3, bbox=_circle("round,pad=0.35"))
-    across, up = [[node[k] for node in nodes.values()] for k in (0, 1)]
-    axis.set_xlim(min(across) - 0.6, max(across) + 0.6)
+        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+        ends = {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
+        axis.annotate("", (x1, y1), (x0, y0), arrowprops=arrow | ends, zorder=4)
+        _text(axis, (0.46 * x0 + 0.54 * x1, 0.46 * y0 + 0.54 * y1), text, RED)
+    across, up = zip(*(places[name] for name in nodes), strict=True)
+    axis.set_xlim(min(across) - 0.8, max(across) + 0.8)
     axis.set_ylim(min(up) - 0.6, max(up) + 0.6)
     axis.set_axis_off()
 
@@ -75,4 +79,4 @@ def _circle(shape: str = "circle,pad=0.4") -> dict[str, Any]:
 def _text(axis: Any, where: tuple[float, float], text: str, colour: str) -> None:
     if text:
         box = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
-        axis.text(*where, text, color=colour, ha="center", va="center", fontsize=9, zorder=2, bbox=box)
+        axis.text(*where, text, color=colour, ha="center", va="center", fontsize=9, zorder=5, bbox=box)
