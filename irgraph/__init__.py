@@ -1,6 +1,6 @@
 """irgraph: models as static graphs, built in Python before they run."""
 
-from . import arguments, errors, init, linalg, losses, nn, onnx, optim, view
+from . import arguments, errors, init, linalg, losses, metrics, nn, onnx, optim, view
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
@@ -254,6 +254,7 @@ __all__ = [
     "mean",
     "median",
     "meshgrid",
+    "metrics",
     "min",
     "minimum",
     "mish",

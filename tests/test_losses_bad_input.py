@@ -25,7 +25,7 @@ def test_nothing_broadcasts(name: str) -> None:
     for prediction, target in [(N, N1), (N1, N), (N, M), (N1, ig.input("k", ("n", 2))), (LOGITS, N1)]:
         with pytest.raises(ShapeError, match=r"test_losses_bad_input\.py:\d+") as caught:
             loss(prediction, target)
-        assert "losses do not broadcast" in str(caught.value)
+        assert "losses and metrics do not broadcast" in str(caught.value)
     with pytest.raises(ShapeError):
         loss(ig.input("one", (1,)), N)  # which would fit a batch of 1
 

@@ -16,7 +16,7 @@ from ..origin import here
 from ..types import DType, bool_, format_shape
 from ..value import Value
 
-_NO_BROADCAST = "Reshape one of them; shapes of losses do not broadcast."
+_NO_BROADCAST = "Reshape one of them; shapes of losses and metrics do not broadcast."
 
 
 def fits(found: Shape, needed: Shape) -> bool:
