@@ -108,9 +108,9 @@ def test_a_batch_in_which_nothing_counts_changes_nothing() -> None:
 
 def results(loss: Callable[..., ig.Value], prediction: Any, target: Any, dtype: str, **options: Any) -> Any:
     """The losses, the gradient of their sum, and its derivative along ones."""
-    known = np.asarray(prediction, dtype)
-    p, v = ig.input("p", known.shape, dtype), ig.constant(np.ones_like(known))
-    t = ig.constant(np.asarray(target, dtype) if np.asarray(target).dtype.kind == "f" else target)
+    known = np.asarray(prediction, "float64")
+    p, v = ig.input("p", known.shape, dtype), ig.constant(np.ones_like(known), dtype)
+    t = ig.constant(np.asarray(target), dtype if np.asarray(target).dtype.kind == "f" else None)
     gradient = ig.grad(loss(p, t, reduction="sum", **options), p)
     every = [loss(p, t, reduction="none", **options), gradient, ig.jvp(gradient, p, v)]
     return ig.evaluate(every, p=known)
@@ -218,10 +218,41 @@ def test_log_cosh_of_a_small_difference_keeps_its_digits() -> None:
     np.testing.assert_allclose(slope, np.tanh([1e-3, 0.999, 1.001]), rtol=2e-6)
 
 
-def test_cosine_of_a_zero_vector() -> None:
-    value, slope, _ = results(losses.cosine, [[0.0, 0.0], [1e4, 0.0]], [[1.0, 0.0], [0.0, 0.0]], "float32")
-    np.testing.assert_array_equal(value, 1)
-    assert np.isfinite(slope).all()
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_cosine_of_a_zero_vector(dtype: str) -> None:
+    value, slope, _ = results(losses.cosine, [[0.0, 0.0], [1e2, 0.0]], [[1.0, 0.0], [0.0, 0.0]], dtype)
+    np.testing.assert_array_equal(np.float64(value), 1)
+    assert np.isfinite(np.float64(slope)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["cross_entropy", "kl_divergence", "binary_cross_entropy"])
+def test_probabilities_of_0_in_low_precision(name: str, dtype: str) -> None:
+    p, t = ig.input("p", (2,), dtype), ig.constant([0.0, 1.0], dtype)
+    loss = losses.find(name)(p, t)
+    value, slope = ig.evaluate([loss, ig.grad(loss, p)], p=[1.0, 0.0])
+    assert 10 < float(value) < 42
+    assert np.isfinite(np.float64(slope)).all()
+    assert slope[1] < -1e4
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@each_case
+def test_low_precision(row: dict[str, Any], dtype: str) -> None:
+    prediction, target, options = numbers(row)
+    p = ig.input("p", prediction.shape, dtype)
+    t = ig.input("t", target.shape, dtype if target.dtype.kind == "f" else "int64")
+    loss = losses.find(row["loss"])(p, t, **options)
+    assert str(loss.dtype) == dtype
+    value, slope = ig.evaluate([loss, ig.grad(loss, p)], p=prediction, t=target)
+    digits = 5e-3 if dtype == "float16" else 4e-2
+    np.testing.assert_allclose(
+        np.float64(value), np.mean(row["losses"]), atol=digits * np.abs(row["losses"]).mean()
+    )
+    gradient = np.array(row["gradient"])
+    np.testing.assert_allclose(
+        np.float64(slope), gradient, rtol=10 * digits, atol=digits * abs(gradient).max()
+    )
 
 
 # ------------------------------------------------------------------------------------------ penalties

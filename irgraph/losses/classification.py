@@ -12,7 +12,7 @@ from ..ops.indexing import Gather
 from ..ops.operands import as_float
 from ..ops.reduce import mean, sum
 from ..ops.softmax import SoftmaxCrossEntropy, log_softmax
-from ..types import float64
+from ..types import float16, float64
 from ..value import Value
 from .operands import class_labels, class_target, of_classes, of_one_shape, require, truth
 from .reducing import Reduction, reduced
@@ -73,8 +73,9 @@ def binary_cross_entropy(
     """-y log(p) - (1 - y) log(1 - p) for probabilities p. Where logits are at hand, `sigmoid_cross_entropy`
     of them is more precise.
 
-    The target is as that of `sigmoid_cross_entropy`. Logarithms are taken of p + 2⁻⁶⁰ (2⁻⁵⁰⁰ for float64),
-    so that a loss at a probability of 0 is large (41.6), not infinite. Raises ShapeError for another shape.
+    The target is as that of `sigmoid_cross_entropy`. Logarithms are taken of p + 2⁻⁶⁰ (2⁻⁵⁰⁰ for float64,
+    2⁻¹⁵ for float16), so that a loss at a probability of 0 is large (41.6), not infinite. Raises ShapeError
+    for another shape.
 
     >>> from irgraph import constant, evaluate
     >>> evaluate(binary_cross_entropy(constant([1.0, 0.5, 0.0]), [1, 1, 1], reduction="none")).round(3)
@@ -94,9 +95,9 @@ def cross_entropy(
     """-Σ target · log(probabilities): `probabilities` (…, classes) against integer labels (…) or
     probabilities (…, classes). Where logits are at hand, `softmax_cross_entropy` of them is more precise.
 
-    Logarithms are taken of p + 2⁻⁶⁰ (2⁻⁵⁰⁰ for float64), so that a loss at a probability of 0 is large
-    (41.6), not infinite. Raises ShapeError for a target of another shape; a label outside 0 … classes - 1
-    is an error when the graph runs.
+    Logarithms are taken of p + 2⁻⁶⁰ (2⁻⁵⁰⁰ for float64, 2⁻¹⁵ for float16), so that a loss at a probability
+    of 0 is large (41.6), not infinite. Raises ShapeError for a target of another shape; a label outside 0 …
+    classes - 1 is an error when the graph runs.
 
     >>> from irgraph import constant, evaluate
     >>> evaluate(cross_entropy(constant([[0.5, 0.5], [0.0, 1.0]]), [1, 1], reduction="none")).round(3)
@@ -132,8 +133,8 @@ def kl_divergence(
     """Σ target · log(target / probabilities) over the last axis: what the prediction misses of the target.
 
     Kullback and Leibler, "On information and sufficiency", 1951. Both are distributions (…, classes); one
-    number for each. Logarithms are taken of p + 2⁻⁶⁰ (2⁻⁵⁰⁰ for float64), so that all is finite. Raises
-    ShapeError unless both shapes are equal.
+    number for each. Logarithms are taken of p + 2⁻⁶⁰ (2⁻⁵⁰⁰ for float64, 2⁻¹⁵ for float16), so that all is
+    finite. Raises ShapeError unless both shapes are equal.
 
     >>> from irgraph import constant, evaluate
     >>> print(evaluate(kl_divergence(constant([[0.5, 0.5]]), [[1.0, 0.0]])).round(3))
@@ -155,5 +156,5 @@ def _log(p: Value) -> Value:
     What is added is lost in rounding unless p is smaller than 1e-11 (1e-134 in float64). Clipping instead
     would have no derivative where a probability is 0, and so never leave it.
     """
-    wide = p.astype(p.dtype.wide)
-    return log(wide + (2.0**-500 if wide.dtype == float64 else 2.0**-60)).astype(p.dtype)
+    least = {float64: 2.0**-500, float16: 2.0**-15}.get(p.dtype, 2.0**-60)  # of which float16 holds 1 / least
+    return log(p.astype(p.dtype.wide) + least).astype(p.dtype)

@@ -14,7 +14,7 @@ from ..ops.operands import as_float
 from ..ops.reduce import max, sum
 from ..ops.shape import expand_dims
 from ..origin import here
-from ..types import bool_, format_shape
+from ..types import bool_, format_shape, int64
 from ..value import Value
 from .operands import class_labels, of_classes, of_dtype, require, require_shape
 from .reducing import Reduction, reduced
@@ -39,7 +39,7 @@ def hinge(
     value = of_dtype(target, scores.dtype)
     require_shape("hinge", scores, value, scores.shape, f"labels of shape {format_shape(scores.shape)}")
     if value.dtype.is_integer:
-        positive = greater(CheckIndex(3)((value + 1).named(f"{value.label}+1")), 1)
+        positive = greater(CheckIndex(3)((value.astype(int64) + 1).named(f"{value.label}+1")), 1)
     else:
         positive = value if value.dtype == bool_ else greater(value, 0)
     return reduced(relu(margin - where(positive, scores, -scores)), reduction, weights)

@@ -14,11 +14,10 @@ from ..ops.powers import square
 from ..ops.reduce import sum
 from ..ops.rounding import abs
 from ..ops.trigonometric import sinh
+from ..types import float16
 from ..value import Value
 from .operands import of_classes, of_dtype, of_one_shape, require, require_shape
 from .reducing import Reduction, reduced
-
-_TINY = 1e-8  # next to the length of a vector
 
 
 @checked
@@ -106,8 +105,10 @@ def cosine(prediction: Any, target: Any, *, reduction: Reduction = "mean", weigh
     array([0., 1.], dtype=float32)
     """
     a, b = of_one_shape("cosine", of_classes("cosine", prediction), target)
-    lengths = sqrt(sum(square(a), -1) + _TINY**2) * sqrt(sum(square(b), -1) + _TINY**2)
-    return reduced(1.0 - sum(a * b, -1) / lengths, reduction, weights)
+    tiny = 1e-3 if a.dtype == float16 else 1e-8  # next to the length of a vector; 1 / tiny must be finite
+    x, y = a.astype(a.dtype.wide), b.astype(b.dtype.wide)
+    lengths = sqrt(sum(square(x), -1) + tiny**2) * sqrt(sum(square(y), -1) + tiny**2)
+    return reduced((1.0 - sum(x * y, -1) / lengths).astype(a.dtype), reduction, weights)
 
 
 @checked
