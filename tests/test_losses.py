@@ -275,3 +275,26 @@ def test_a_penalty_on_a_layer() -> None:
     dense(ig.input("x", ("n", 3)))
     f = ig.compile(losses.l2(dense, 0.1))
     np.testing.assert_allclose(f(), 0.1 * sum((f.state[key] ** 2).sum() for key in f.state), rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------ more axes
+
+
+@pytest.mark.parametrize("row", [r for r in REFERENCE if np.ndim(r["losses"]) == 1], ids=case_name)
+def test_more_axes_are_more_examples(row: dict[str, Any]) -> None:
+    """A sequence in each example, under a mask by position: as in one long batch."""
+    prediction, target, options = numbers(row)
+    options.pop("variance", None)
+    loss = losses.find(row["loss"])
+    size, count = prediction.shape[1:], len(prediction)
+    p = ig.input("p", ("n", "t", *size), "float64")
+    t = ig.input("t", ("n", "t", *target.shape[1:]), str(target.dtype))
+    mask = ig.input("mask", ("n", "t"), "bool")
+    order = np.random.default_rng(0).permutation(np.arange(6) % count)
+    fed = {"p": prediction[order].reshape(2, 3, *size), "t": target[order].reshape(2, 3, *target.shape[1:])}
+    kept = np.array([[True, False, True], [True, True, False]])
+    wanted = [loss(p, t, reduction="none", **options), loss(p, t, weights=mask, **options)]
+    found = ig.evaluate(wanted, **fed, mask=kept)
+    each = np.array(row["losses"])[order].reshape(2, 3)
+    np.testing.assert_allclose(found[0], each, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(found[1], each[kept].mean(), rtol=1e-12)

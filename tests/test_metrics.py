@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,23 @@ def test_a_metric_of_ones_own() -> None:
 
     worst = Metric("worst", parts, lambda sums: sums["worst"])
     assert ig.evaluate(worst(ig.constant([1.0, 5.0]), ig.constant([1.0, 2.0]))) == 3
+
+
+@pytest.mark.parametrize("name", ["accuracy", "top_2_accuracy", "confusion_matrix", "f1", "perplexity"])
+def test_a_sequence_is_so_many_examples(name: str) -> None:
+    metric = metrics.find(name)
+    p, t = ig.input("p", ("n", "t", C)), ig.input("t", ("n", "t"), "int64")
+    found = ig.evaluate(metric(p, t), p=SCORES.reshape(5, 12, C), t=TRUE.reshape(5, 12))
+    np.testing.assert_allclose(found, metric.finish(batch_sums(metric, SCORES, TRUE)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parts_and_value_are_exported(case: str, tmp_path: Path) -> None:
+    metric, prediction, target, _ = CASES[case]
+    p = ig.input("p", ("n", *prediction.shape[1:]), str(prediction.dtype))
+    t = ig.input("t", ("n", *target.shape[1:]), str(target.dtype))
+    saved = ig.compile({**metric.parts(p, t), "value": metric(p, t)})
+    assert ig.onnx.save(saved, tmp_path / "metric.onnx").difference < 1e-6
 
 
 # ------------------------------------------------------------------------------------------ bad input
