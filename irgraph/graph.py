@@ -196,7 +196,8 @@ class Graph:
                         f"two updates of {state.label!r}, from {first.node.origin} and {new.node.origin}",
                         "one update for each state variable",
                         state.node.origin,
-                        "Combine them into one new value.",
+                        "Combine them into one new value; if a layer made them, call it once, on its inputs "
+                        "concatenated.",
                     )
                 )
             if new.type != state.type:

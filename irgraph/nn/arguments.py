@@ -13,7 +13,7 @@ from ..errors import DTypeError, explain
 from ..origin import here
 
 
-def named_arguments(initialize: Callable[..., None], cls: type) -> Callable[..., None]:
+def named_arguments(initialize: Callable[..., None]) -> Callable[..., None]:
     """`__init__` of a layer, which refuses unknown and missing arguments in words."""
     signature = inspect.signature(initialize)
     inner = checked(initialize)
@@ -23,7 +23,7 @@ def named_arguments(initialize: Callable[..., None], cls: type) -> Callable[...,
         try:
             signature.bind(self, *arguments, **keywords)
         except TypeError as error:
-            raise DTypeError(_told(cls, signature, keywords, error)) from None
+            raise DTypeError(_told(type(self), signature, keywords, error)) from None
         inner(self, *arguments, **keywords)
 
     return __init__

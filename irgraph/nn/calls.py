@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import IrgraphError
+from ..origin import here
 from ..types import DType, float32
 from ..value import Value
 
@@ -63,7 +64,9 @@ class Call:
         if getattr(error, "in_layer", None) is not None:
             return error
         path = self.layer.path
-        text = f"{error}\n  In layer {path!r} ({type(self.layer).__name__}), called on {self._told_inputs()}."
+        at = "" if "  At " in str(error) else f"\n  At {here()}."
+        layer = f"layer {path!r} ({type(self.layer).__name__})"
+        text = f"{error}{at}\n  In {layer}, called on {self._told_inputs()}."
         located = type(error)(text)
         for note in getattr(error, "__notes__", ()):
             located.add_note(note)

@@ -1,8 +1,9 @@
-"""Layers without structure: dense, activation, dropout, flatten."""
+"""Layers without structure: dense, activation, dropout, flatten, reshape."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from .. import init as initializers
 from ..dims import Size
@@ -14,6 +15,7 @@ from ..types import format_shape
 from ..value import Value
 from . import activations
 from .layer import Init, Layer
+from .weights import IN_OUT, in_layout
 
 _GLOROT = initializers.glorot_uniform()
 
@@ -54,7 +56,7 @@ class Dense(Layer):
 
     def forward(self, x: Value) -> Value:
         features = require_features(x, self.input_shape)
-        y = x @ self.parameter("w", (features, self.units), self._weight_init)
+        y = x @ self.parameter("w", (features, self.units), in_layout(self._weight_init, IN_OUT))
         if self.bias:
             y = y + self.parameter("b", (self.units,), self._bias_init)
         return self._activate(y)
@@ -105,6 +107,26 @@ class Flatten(Layer):
             raise ShapeError(explain("a scalar to flatten", "an axis of examples", here()))
         size: Size = math.prod(x.shape[1:], start=1)
         return reshape(x, (x.shape[0], size))
+
+
+class Reshape(Layer):
+    """Each example under another shape: (batch, …) to (batch, *shape); one -1 stands for what is left.
+
+    Raises ShapeError where the numbers of elements differ.
+
+    >>> import irgraph as ig
+    >>> Reshape((1, 28, -1))(ig.input("x", ("batch", 784))).shape
+    (batch, 1, 28, 28)
+    """
+
+    def __init__(self, shape: Sequence[Size | str], *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.shape = tuple(shape)
+
+    def forward(self, x: Value) -> Value:
+        if not x.ndim:
+            raise ShapeError(explain("a scalar to reshape", "an axis of examples", here()))
+        return reshape(x, (x.shape[0], *self.shape))
 
 
 def positive(what: str, number: int) -> int:

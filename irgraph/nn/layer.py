@@ -74,7 +74,7 @@ class Layer(ABC):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "__init__" in cls.__dict__:
-            cls.__init__ = named_arguments(cls.__init__, cls)  # type: ignore[method-assign]
+            cls.__init__ = named_arguments(cls.__init__)  # type: ignore[method-assign]
 
     @abstractmethod
     def forward(self, *values: Any, **options: Any) -> Any:
@@ -273,10 +273,10 @@ class Layer(ABC):
 def snake_case(name: str) -> str:
     """A class name as a layer's name.
 
-    >>> snake_case("MultiHeadAttention"), snake_case("Conv2D"), snake_case("LSTM")
-    ('multi_head_attention', 'conv2d', 'lstm')
+    >>> snake_case("MultiHeadAttention"), snake_case("Conv2DTranspose"), snake_case("SimpleRNN")
+    ('multi_head_attention', 'conv2d_transpose', 'simple_rnn')
     """
-    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _layers_in(value: Any) -> Iterator[Layer]:
