@@ -48,6 +48,7 @@ __all__ = [
     "PositionalEncoding",
     "QuantileNormalize",
     "RBFFeatures",
+    "PositionalEncoding",
     "RMSNorm",
     "Reshape",
     "Residual",
