@@ -40,7 +40,7 @@ class Call:
     @property
     def values(self) -> list[Value]:
         """The inputs, in order."""
-        return list(_values(self.inputs))
+        return list(values_in(self.inputs))
 
     @property
     def dtype(self) -> DType:
@@ -82,15 +82,16 @@ def _told(value: Value) -> str:
     return f"{value.type} from {maker!r}" if maker != value.label else f"{value.type} ({value.label})"
 
 
-def _values(inputs: Any) -> Iterator[Value]:
+def values_in(inputs: Any) -> Iterator[Value]:
+    """The values of a nest of them, in order."""
     if isinstance(inputs, Value):
         yield inputs
     elif isinstance(inputs, Mapping):
         for each in inputs.values():
-            yield from _values(each)
+            yield from values_in(each)
     elif isinstance(inputs, list | tuple):
         for each in inputs:
-            yield from _values(each)
+            yield from values_in(each)
 
 
 def current() -> Call | None:

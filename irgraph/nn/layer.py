@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from ..types import as_dtype, float32, format_shape
 from ..value import Value
 from .arguments import named_arguments
 from .calls import Call, current, running
+
+if TYPE_CHECKING:
+    from .summary import ModelSummary
 
 Init = Initializer | np.ndarray | float | None
 
@@ -223,6 +226,31 @@ class Layer(ABC):
                 if _trainable(value) == trained
             }
         )
+
+    def summary(
+        self, *inputs: Any, training: bool = False, depth: int | None = None, **sizes: int
+    ) -> ModelSummary:
+        """A table of what a call consists of: a row for each call of a layer inside, and the totals.
+
+        `inputs` are graph values, or shapes of one example, which get the named dim `batch`; none where the
+        model states `input_shape` or `input_dim`. `sizes` are numbers for named dims; the others stay names,
+        and flops and bytes formulas of them. `depth` says how many levels of layers have rows. Shared
+        parameters count once. The layer stays as it was: nothing is built or drawn.
+
+        Raises GraphError without a shape, FeedError for a size of an unknown name, and what the call raises.
+
+        >>> import irgraph as ig
+        >>> model = ig.nn.Sequential([ig.nn.Dense(128, "relu", input_dim=784), ig.nn.Dense(10)], name="net")
+        >>> print(model.summary(batch=32))
+        layer  class  output            parameters      flops    bytes
+        net.0  Dense  float32[32, 128]     100,480  6,430,720  584,192
+        net.1  Dense  float32[32, 10]        1,290     82,240   25,384
+        --------------------------------------------------------------
+        total         101,770 trained      101,770  6,512,960  609,576
+        """
+        from .summary import summarize
+
+        return summarize(self, inputs, training, depth, sizes)
 
     # ------------------------------------------------------------------------ freezing
 

@@ -61,10 +61,10 @@ class Summary:
             (
                 row.name + ("" if row.kind == "forward" else f" ({row.kind})"),
                 _told(row.ops),
-                self._type(row.output),
+                type_text(row.output, self.sizes),
                 f"{row.parameters:,}" if row.parameters else "",
-                self._number(row.flops),
-                self._number(row.nbytes),
+                size_text(row.flops, self.sizes),
+                size_text(row.nbytes, self.sizes),
             )
             for row in self.rows
         ]
@@ -74,18 +74,9 @@ class Summary:
             other[2:],
             "",
             f"{self.parameters:,}",
-            *map(self._number, (self.cost.flops, self.cost.nbytes)),
+            *(size_text(size, self.sizes) for size in (self.cost.flops, self.cost.nbytes)),
         )
         return Table("", COLUMNS, rows, [total])
-
-    def _number(self, size: Size) -> str:
-        if isinstance(size, int):
-            return f"{size:,}"
-        return f"{bind(size, self.sizes):,}" if names_of([size]) <= self.sizes.keys() else str(size)
-
-    def _type(self, type: TensorType) -> str:
-        known = [bind(s, self.sizes) if names_of([s]) <= self.sizes.keys() else s for s in type.shape]
-        return str(type.with_shape(tuple(known)))
 
     def __str__(self) -> str:
         return str(self.table)
@@ -95,6 +86,18 @@ class Summary:
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
+
+
+def size_text(size: Size, sizes: Mapping[str, int]) -> str:
+    """A size as a number where the sizes of its names are known, else as a formula."""
+    if isinstance(size, int):
+        return f"{size:,}"
+    return f"{bind(size, sizes):,}" if names_of([size]) <= sizes.keys() else str(size)
+
+
+def type_text(type: TensorType, sizes: Mapping[str, int]) -> str:
+    """A type with numbers for the named dims whose sizes are known."""
+    return str(type.with_shape(bind(s, sizes) if names_of([s]) <= sizes.keys() else s for s in type.shape))
 
 
 def summary(what: Drawable, *, depth: int | Literal["all"] | None = None, **sizes: int) -> Summary:
