@@ -3,7 +3,10 @@
 from .adam import Adam, AdamW, Nadam
 from .adaptive import Adadelta, Adagrad, RMSProp
 from .clipping import Clip, clip_by_global_norm, clip_by_norm, clip_by_value
+from .finding import FoundRate, RateCurve, Trial, find_learning_rate, learning_rate_curve
+from .layerwise import layerwise
 from .optimizer import Optimizer, Rule
+from .plateau import ReduceLROnPlateau
 from .schedules import (
     Schedule,
     constant,
@@ -16,6 +19,7 @@ from .schedules import (
     warmup,
 )
 from .sgd import SGD, Momentum, Nesterov
+from .wrapping import accumulate, groups
 
 __all__ = [
     "SGD",
@@ -24,19 +28,28 @@ __all__ = [
     "Adam",
     "AdamW",
     "Clip",
+    "FoundRate",
     "Momentum",
     "Nadam",
     "Nesterov",
     "Optimizer",
     "RMSProp",
+    "RateCurve",
+    "ReduceLROnPlateau",
     "Rule",
     "Schedule",
+    "Trial",
+    "accumulate",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
     "constant",
     "cosine",
     "exponential",
+    "find_learning_rate",
+    "groups",
+    "layerwise",
+    "learning_rate_curve",
     "one_cycle",
     "piecewise",
     "polynomial",

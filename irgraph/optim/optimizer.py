@@ -32,6 +32,9 @@ class Optimizer(ABC):
     `step.state["critic/learning_rate"]`.
     """
 
+    immediate: bool = True
+    """Whether each step applies the gradients that it gets."""
+
     def __init__(self, name: str = "") -> None:
         self.name = name
 
