@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import final
@@ -67,10 +68,10 @@ class _Layerwise(Optimizer):
 
 
 def _by_name(loss: Value, chosen: Sequence[Value]) -> list[list[Value]]:
-    """Parameters whose names are equal up to the last dot, by how many other layers their users depend on."""
+    """Parameters of one layer's name, by how many other layers their users depend on."""
     layers: dict[str, list[Value]] = {}
     for parameter in chosen:
-        layers.setdefault(parameter.label.rpartition(".")[0] or parameter.label, []).append(parameter)
+        layers.setdefault(re.sub(r"[./][^./]*$", "", parameter.label), []).append(parameter)
     own = {parameter: 1 << number for number, layer in enumerate(layers.values()) for parameter in layer}
     needs: dict[Value, int] = {}  # the layers that a value depends on, as bits
     depth = dict.fromkeys(own.values(), 0)
@@ -170,8 +171,8 @@ def layerwise(optimizer: Optimizer, layers: Layers | None = None) -> Optimizer:
     its old and then with its new weights, on the same z; the loss belongs to the last layer. A norm to clip
     by is that of one layer.
 
-    `layers` are lists of parameters, or patterns of their names, the first layer first; by default parameters
-    whose names are equal up to the last dot are a layer, and those that need fewer others come first.
+    `layers` are lists of parameters, or patterns of their names, the first layer first; by default what a
+    name says before its last `.` or `/` is the layer, and layers that need fewer others come first.
     Raises GraphError unless each parameter is in one layer.
 
     >>> import irgraph as ig
