@@ -101,9 +101,6 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._types)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._types
-
     def __len__(self) -> int:
         return len(self._types)
 

@@ -48,7 +48,6 @@ __all__ = [
     "PositionalEncoding",
     "QuantileNormalize",
     "RBFFeatures",
-    "PositionalEncoding",
     "RMSNorm",
     "Reshape",
     "Residual",
