@@ -19,6 +19,7 @@ from irgraph.onnx import replay, save
 
 STEPS = 10
 CLASSES = 3
+DATA = np.random.default_rng(1).normal(size=(9, 5))
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ EXAMPLES: dict[str, Example] = {
     "Dense": Example(lambda: nn.Dense(4, "tanh"), (5,)),
     "Dropout": Example(lambda: nn.Dropout(0.4), (5,)),
     "Embedding": Example(lambda: nn.Embedding(7, 4), (3,), 7),
+    "FeatureMap": Example(lambda: nn.FeatureMap(ig.sin, nn.Dense(2)), (5,)),
     "Flatten": Example(nn.Flatten, (2, 3)),
     "GlobalAveragePool": Example(nn.GlobalAveragePool, (4, 3, 5)),
     "GlobalMaxPool": Example(nn.GlobalMaxPool, (4, 3, 5)),
     "GroupNorm": Example(lambda: nn.GroupNorm(2), (4, 3, 2)),
+    "KernelFeatures": Example(lambda: nn.KernelFeatures(DATA), (5,)),
     "LayerNorm": Example(nn.LayerNorm, (5,)),
     "LocallyConnected1D": Example(lambda: nn.LocallyConnected1D(3, 3, 2, "same"), (2, 8)),
     "LocallyConnected2D": Example(lambda: nn.LocallyConnected2D(2, 3), (2, 5, 4)),
@@ -63,10 +66,14 @@ EXAMPLES: dict[str, Example] = {
         lambda: nn.MultiHeadAttention(2, causal=True, dropout=0.2), ("time", 4)
     ),
     "PositionalEncoding": Example(nn.PositionalEncoding, ("time", 4)),
+    "PolynomialFeatures": Example(lambda: nn.PolynomialFeatures(2), (3,)),
+    "QuantileNormalize": Example(lambda: nn.QuantileNormalize(8).fit(DATA), (5,)),
+    "RBFFeatures": Example(lambda: nn.RBFFeatures(4).fit(DATA), (5,)),
     "RMSNorm": Example(nn.RMSNorm, (5,)),
     "Reshape": Example(lambda: nn.Reshape((2, 3)), (6,)),
     "Residual": Example(lambda: nn.Residual(nn.Dense(5, "relu"), nn.Dropout(0.2), nn.Dense(5)), (5,)),
     "Sequential": Example(lambda: nn.Sequential([nn.Dense(5, "relu"), nn.BatchNorm(), nn.Dense(2)]), (5,)),
+    "Standardize": Example(lambda: nn.Standardize().fit(DATA), (5,)),
     "TransformerBlock": Example(lambda: nn.TransformerBlock(4, 2, causal=True, dropout=0.1), ("time", 4)),
 }
 
