@@ -20,6 +20,9 @@ from irgraph.testing.suite import conformance
 from irgraph_cupy import CupyExecutor
 from tests.cuda_shim import compiler, fake_cupy
 from tests.cuda_shim.sources import cupy_doubled, preload
+from tests.test_optim_reference import OPTIMIZERS, SCHEDULES
+from tests.test_optim_reference import feeds as gradients
+from tests.test_optim_reference import training as descent
 
 needs_gxx = pytest.mark.skipif(compiler.GXX is None, reason="needs g++, to run CUDA C on the CPU")
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
@@ -186,6 +189,18 @@ def test_a_tap_sees_a_failing_step_once(executor: CupyExecutor) -> None:
 @needs_gxx
 def test_the_contract_is_kept(executor: CupyExecutor) -> None:
     conformance(executor, only="contract:").assert_passed()
+
+
+@needs_gxx
+@pytest.mark.parametrize("name", [*OPTIMIZERS, *SCHEDULES])
+def test_optimizers_and_schedules_are_those_of_numpy(name: str, executor: CupyExecutor) -> None:
+    optimizer = OPTIMIZERS[name] if name in OPTIMIZERS else ig.optim.SGD(SCHEDULES[name])
+    here, there = (descent(optimizer, "float32", on) for on in ("numpy", executor))
+    for t in range(3):
+        here(**gradients(t, "float32"))
+        there(**gradients(t, "float32"))
+    for key in here.state:
+        np.testing.assert_allclose(there.state[key], here.state[key], 1e-6, 1e-6, err_msg=key)
 
 
 # --------------------------------------------------------------------------------- feeds and results

@@ -29,30 +29,41 @@ def quadratic(optimizer: optim.Optimizer, curvature: float = 30.0, **options: An
 # ------------------------------------------------------------------------------------------ plateau
 
 
-@pytest.mark.parametrize("case", REFERENCE["plateaus"], ids=lambda case: str(case["options"]["factor"]))
+@pytest.mark.parametrize("case", REFERENCE["plateaus"], ids=lambda case: str(case["options"]))
 def test_plateaus_are_those_of_torch(case: dict[str, Any]) -> None:
     """Also where each metric is counted by an object that went on from the last one's state."""
     options = dict(case["options"])
     options["minimum"] = options.pop("min_lr", 0.0)
-    plateau, rate, resumed = optim.ReduceLROnPlateau(**options), 1.0, 1.0
-    saved = plateau.state()
+    optimizer = optim.SGD(1.0)
+    step, plateau = quadratic(optimizer), optim.ReduceLROnPlateau(**options)
+    saved, rate = plateau.state(), 1.0
     for metric, expected in zip(case["metrics"], case["rates"], strict=True):
         metric = math.nan if metric is None else metric
-        rate = plateau.next_rate(rate, metric)
-        assert rate == pytest.approx(expected, rel=1e-12)
         later = optim.ReduceLROnPlateau(**options)
         later.load(json.loads(json.dumps(saved, allow_nan=False)))
-        resumed = later.next_rate(resumed, metric)
-        saved = later.state()
-        assert resumed == rate
+        factor, reduced = later.update(metric), plateau.apply(step.state, optimizer.rates, metric)
+        assert reduced == (factor < 1)
+        assert step.state["learning_rate"] == pytest.approx(expected, rel=1e-12)
+        assert expected <= rate
+        saved, rate = later.state(), expected
         assert saved == plateau.state()
 
 
-def test_a_plateau_sets_the_rate_of_a_step() -> None:
-    step, plateau = quadratic(optim.SGD(0.01)), optim.ReduceLROnPlateau(0.5, patience=0)
-    for metric in (1.0, 1.0):
-        step.state["learning_rate"] = plateau.next_rate(float(step.state["learning_rate"]), metric)
-    assert step.state["learning_rate"] == 0.005
+def test_a_plateau_lowers_every_rate_of_an_optimizer() -> None:
+    both = optim.groups(
+        {"w": optim.SGD(optim.constant(0.1), name="a"), "v": optim.accumulate(optim.Adam(0.1), 2)}
+    )
+    w, v = ig.parameter("w"), ig.parameter("v")
+    step = ig.compile(w + v, updates=both.minimize(w + v))
+    plateau = optim.ReduceLROnPlateau(0.5, patience=0, minimum=0.08)
+    assert both.rates == ("a/learning_rate/scale", "learning_rate")
+    assert not plateau.apply(step.state, both.rates, 1.0)
+    assert plateau.apply(step.state, both.rates, 1.0)
+    np.testing.assert_allclose([step.state[name] for name in both.rates], [0.5, 0.08], rtol=1e-6)
+    counted = plateau.state()
+    with pytest.raises(GraphError, match="no state variable 'rate'"):
+        plateau.apply(step.state, ["rate"], 1.0)
+    assert plateau.state() == counted
 
 
 # ----------------------------------------------------------------------------------------- schedules

@@ -65,7 +65,7 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
-def training(optimizer: Optimizer, dtype: str = "float64") -> ig.Function:
+def training(optimizer: Optimizer, dtype: str = "float64", executor: Any = "numpy") -> ig.Function:
     """The problem of make.py: loss Σ g · w + c/2 · Σ w², of which the gradient is g + c · w."""
     ends = np.cumsum([math.prod(shape) for shape in SHAPES.values()])[:-1]
     starts = np.split(np.array(GIVEN["start"]), ends)
@@ -73,7 +73,7 @@ def training(optimizer: Optimizer, dtype: str = "float64") -> ig.Function:
     for (name, shape), start in zip(SHAPES.items(), starts, strict=True):
         w = ig.parameter(name, shape, dtype, init=start.reshape(shape).astype(dtype))
         loss = loss + (ig.input(f"g_{name}", shape, dtype) * w + GIVEN["curvature"] / 2 * w * w).sum()
-    return ig.compile({"loss": loss}, updates=optimizer.minimize(loss), verify=True)
+    return ig.compile({"loss": loss}, updates=optimizer.minimize(loss), executor=executor, verify=True)
 
 
 def feeds(t: int, dtype: str = "float64") -> dict[str, Any]:

@@ -32,6 +32,10 @@ class _Layerwise(Optimizer):
         self.optimizer = optimizer
         self.layers = layers
 
+    @property
+    def rates(self) -> tuple[str, ...]:
+        return self.optimizer.rates
+
     def begin(self, dtype: DType) -> tuple[list[Update], Step]:
         raise GraphError(
             explain(

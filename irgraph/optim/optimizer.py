@@ -38,6 +38,11 @@ class Optimizer(ABC):
     def __init__(self, name: str = "") -> None:
         self.name = name
 
+    @property
+    @abstractmethod
+    def rates(self) -> tuple[str, ...]:
+        """The state variables to set for other learning rates: rates, or factors of schedules."""
+
     @abstractmethod
     def begin(self, dtype: DType) -> tuple[list[Update], Step]:
         """One step: the updates of what all parameters share (rates, counters), and the function that
@@ -135,6 +140,11 @@ class Rule(Optimizer):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.clip = clip
+
+    @property
+    def rates(self) -> tuple[str, ...]:
+        scheduled = isinstance(self.learning_rate, Schedule)
+        return (self._scoped(f"{LEARNING_RATE}/scale" if scheduled else LEARNING_RATE),)
 
     @abstractmethod
     def rule(self, parameter: Value, gradient: Value, scalars: Any) -> tuple[Value, list[Update]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..arguments import checked
+from ..state import State
 from .optimizer import demand
 
 
@@ -19,9 +20,8 @@ class ReduceLROnPlateau:
     better. The next `cooldown` metrics after a reduction are not counted. Rates do not fall below `minimum`.
     The numbers are those of torch's ReduceLROnPlateau.
 
-    It is no node: between steps, write `step.state["learning_rate"] = plateau.next_rate(rate, metric)`, or
-    for a schedule multiply `learning_rate/scale` by `plateau.update(metric)`. Raises GraphError for options
-    that make no sense.
+    It is no node: between steps, `plateau.apply(step.state, optimizer.rates, metric)` counts a metric and
+    lowers the rates. Raises GraphError for options that make no sense.
 
     >>> plateau = ReduceLROnPlateau(factor=0.5, patience=1)
     >>> [plateau.update(metric) for metric in (3.0, 2.0, 2.0, 2.0, 1.0)]
@@ -69,10 +69,17 @@ class ReduceLROnPlateau:
         return self.factor
 
     @checked
-    def next_rate(self, rate: float, metric: float) -> float:
-        """Count one metric: the rate to go on with, `rate` itself or a smaller one not below the minimum."""
+    def apply(self, state: State, rates: Sequence[str], metric: float) -> bool:
+        """Count one metric, and if it is time multiply these state variables (an optimizer's `rates`) by the
+        factor, down to the minimum; tells whether it was.
+
+        Raises GraphError for a variable that the state does not have; the metric is then not counted.
+        """
+        now = {name: float(state[name]) for name in rates}
         factor = self.update(metric)
-        return float(rate) if factor == 1.0 else min(float(rate), max(float(rate) * factor, self.minimum))
+        if factor < 1.0:
+            state.update({name: min(rate, max(rate * factor, self.minimum)) for name, rate in now.items()})
+        return factor < 1.0
 
     def state(self) -> dict[str, float]:
         """What it remembers, for a checkpoint: finite numbers; no `best` before the first finite metric."""

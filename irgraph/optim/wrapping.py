@@ -26,6 +26,10 @@ class _Accumulated(Optimizer):
         self.optimizer = optimizer
         self.steps = steps
 
+    @property
+    def rates(self) -> tuple[str, ...]:
+        return self.optimizer.rates
+
     def chosen(self, loss: Value, parameters: Sequence[Value] | None) -> list[Value]:
         return self.optimizer.chosen(loss, parameters)
 
@@ -85,6 +89,10 @@ class _Groups(Optimizer):
         self.members = dict(members)
         self.clip = clip
         self.immediate = all(member.immediate for member in self.members.values())
+
+    @property
+    def rates(self) -> tuple[str, ...]:
+        return tuple(rate for member in self.members.values() for rate in member.rates)
 
     def chosen(self, loss: Value, parameters: Sequence[Value] | None) -> list[Value]:
         chosen = super().chosen(loss, parameters)
