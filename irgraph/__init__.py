@@ -4,6 +4,7 @@ from . import arguments, errors, init, linalg, losses, metrics, nn, onnx, optim,
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
+from .control_flow.tracing import scan
 from .dims import Dim
 from .executor import find_executor
 from .function import Function, compile, evaluate
@@ -295,6 +296,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scan",
     "scatter",
     "scatter_add",
     "scatter_nd",

@@ -43,6 +43,7 @@ __all__ = [
     "Size",
     "as_shape",
     "as_size",
+    "assume",
     "at_least",
     "bind",
     "collecting_guards",
@@ -170,7 +171,8 @@ class collecting_guards:  # a context manager; a class, since it is entered for 
         _collector.guards = self._outer
 
 
-def _assume(guard: Guard) -> None:
+def assume(guard: Guard) -> None:
+    """Enter a guard with those that shape inference assumes."""
     if _collector.guards is not None:
         _collector.guards.append(guard)
 
@@ -190,7 +192,7 @@ def same_size(a: Size, b: Size) -> Size | None:
         return None
     if isinstance(a, Dim) and isinstance(b, Dim) and a.names() != b.names():
         return None
-    _assume(Guard("==", a, b))
+    assume(Guard("==", a, b))
     return a if isinstance(a, int) else b
 
 
@@ -235,5 +237,5 @@ def at_least(size: Size, bound: Size) -> bool:
         return True
     if sign == -1 and constant < 0:
         return False
-    _assume(Guard(">=", size, bound))
+    assume(Guard(">=", size, bound))
     return True

@@ -76,6 +76,7 @@ class Op:
     takes_complex: ClassVar[bool] = False  # is defined, with its derivative, for complex numbers
     checks: ClassVar[bool] = False  # may fail at run time on what it is fed
     core_rank: ClassVar[int | None] = None  # axes of the first input that one application takes; see below
+    region_fields: ClassVar[tuple[str, ...]] = ()  # the attributes that are regions: graphs inside
     effect: ClassVar[bool] = False  # does more than compute: never merged with an equal one, nor folded
     onnx_type: ClassVar[str | None] = None  # the ONNX op with the same inputs and no attributes
     no_onnx: ClassVar[str | None] = None  # why there is no ONNX form

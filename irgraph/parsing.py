@@ -13,6 +13,7 @@ from .errors import GraphError, IrgraphError
 from .graph import Graph, Update
 from .op import OPS, Op
 from .origin import UNKNOWN, Origin, Phase
+from .region import Region
 from .types import TensorType
 from .value import Node, Value
 
@@ -24,6 +25,7 @@ _BRACKET = re.compile(rf"{_STRING}|([(\[])|([)\]])")
 _TAIL = re.compile(r"(?: : ([^#]*?))?\s*(?:#\s*(.*))?")
 _RETURN = re.compile(rf"({ID}|{_STRING})=%({ID})(?:, |$)")
 _UPDATE = re.compile(rf"update %({ID}) = %({ID})")
+_REGION = re.compile(rf"region ({ID}) {{")
 _DATUM = re.compile(r"(\w+) = '([^']*)'")
 _SCALAR = re.compile(rf"({_STRING})|(?<=\w)\[\]")  # `float32[]` is no Python expression
 _ORIGIN = re.compile(rf"({_STRING}|.*):(\d+)(?: (backward|tangent|update))?", re.DOTALL)
@@ -45,6 +47,7 @@ class _Parser:
     def __init__(self) -> None:
         self.line = 0
         self.data: dict[str, str] = {}
+        self.regions: dict[str, Region | list[tuple[int, str]]] = {}  # as lines until one is needed
         self.values: dict[str, Value] = {}
         self.outputs: dict[str, Value] = {}
         self.updates: list[Update] = []
@@ -56,13 +59,18 @@ class _Parser:
         numbered = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1)]
         lines = [(n, line) for n, line in numbered if line and not line.startswith("#")]
         graph, rest = self.section("graph", lines)
+        while rest and (found := _REGION.fullmatch(rest[0][1])):
+            self.regions[found[1]], rest = self.section(f"region {found[1]}", rest)
         if rest:
             data, rest = self.section("data", rest)
             self.read_data(data)
         if rest:
             self.line = rest[0][0]
             self.fail(rest[0][1], "the end of the text")
-        for self.line, line in graph:
+        return self.read_graph(graph)
+
+    def read_graph(self, lines: Iterable[tuple[int, str]]) -> Graph:
+        for self.line, line in lines:
             if line.startswith("%"):
                 self.read_node(line)
             elif line.startswith("return "):
@@ -158,12 +166,30 @@ class _Parser:
             if not isinstance(tree, ast.Call) or tree.args or not isinstance(tree.func, ast.Name):
                 self.fail(text, "operands, then `attribute=value`")
             try:
-                values = {k.arg or "**": read_attribute(k.value, self.data) for k in tree.keywords}
+                values = {k.arg or "**": self.attribute(k.value) for k in tree.keywords}
                 op = construct(OPS[name], name, values)
             except IrgraphError as error:
                 raise GraphError(f"line {self.line}: {error}") from error
             self.ops[name, text] = op
         return op
+
+    def attribute(self, tree: ast.expr) -> Any:
+        match tree:
+            case ast.Call(func=ast.Name(id="region"), args=[ast.Constant(value=str(key))], keywords=[]):
+                return self.region(key)
+        return read_attribute(tree, self.data)
+
+    def region(self, key: str) -> Region:
+        found = self.regions.get(key)
+        if found is None:
+            self.fail(f"region({key!r})", f"`region {key} {{` below the graph{_near(key, self.regions)}")
+        if isinstance(found, list):
+            inner = _Parser()
+            inner.data, inner.ops, inner.types = self.data, self.ops, self.types
+            inner.origins, inner.regions = self.origins, {**self.regions}
+            del inner.regions[key]  # it is not inside itself
+            found = self.regions[key] = Region(inner.read_graph(found))
+        return found
 
     def expression(self, text: str, within: str) -> ast.expr:
         source = within.format(text)

@@ -7,6 +7,9 @@
       return loss=%1
       update %w = %2
     }
+    region scan.body.0 {
+      …
+    }
     data {
       0a1b2c3d4e5f = 'base64 of the zlib-compressed bytes'
     }
@@ -16,7 +19,7 @@ and is not taken; all others are numbered, and a name that is not the id follows
 are Python expressions (see `irgraph.attributes`). The types of results follow, unless the op's
 attribute `type` says the same; then comes where the user built the node, and what it is for unless that is a
 result: `backward`, `tangent` (forward mode) or `update`. Guards are not printed:
-`parse` infers them anew. Writing and reading take linear time.
+`parse` infers them anew. A graph inside an op (`region('scan.body.0')`) stands below, equal ones once. Writing and reading take linear time.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from .errors import GraphError
 from .graph import Graph
 from .origin import UNKNOWN, Origin
 from .parsing import ID, parse
+from .region import Region
 from .types import TensorType
 from .value import Node, Value
 
@@ -52,17 +56,27 @@ def to_text(graph: Graph, elide: bool = False) -> str:
       ...
     }
     """
-    names = _Names(graph.nodes)
-    write = _Writer(names, short=elide, strict=not elide)
-    lines = ["graph {", *["  " + write.line(node) for node in graph.nodes]]
-    if graph.outputs:
-        ends = zip(graph.output_names, graph.outputs, strict=True)
-        lines.append("  return " + ", ".join([f"{_key(name)}={names.id(value)}" for name, value in ends]))
-    lines += [f"  update {names.id(state)} = {names.id(new)}" for state, new in graph.updates]
-    lines.append("}")
+    write = _Writer(_Names(graph.nodes), short=elide, strict=not elide)
+    lines = ["graph {", *_body(graph, write), "}"]
+    printed = 0
+    while printed < len(write.regions):  # writing one may find others
+        region, key = list(write.regions.items())[printed]
+        write.names = _Names(region.graph.nodes)
+        lines += [f"region {key} {{", *_body(region.graph, write), "}"]
+        printed += 1
     if write.data and not elide:
         lines += ["data {", *[f"  {key} = '{encode(array)}'" for key, array in write.data.items()], "}"]
     return "\n".join(lines) + "\n"
+
+
+def _body(graph: Graph, write: _Writer) -> list[str]:
+    """The lines between the brackets."""
+    names = write.names
+    lines = ["  " + write.line(node) for node in graph.nodes]
+    if graph.outputs:
+        ends = zip(graph.output_names, graph.outputs, strict=True)
+        lines.append("  return " + ", ".join([f"{_key(name)}={names.id(value)}" for name, value in ends]))
+    return lines + [f"  update {names.id(state)} = {names.id(new)}" for state, new in graph.updates]
 
 
 def excerpt(at: Node | Value, graph: Graph | None = None, around: int = 3) -> str:
@@ -131,6 +145,7 @@ class _Writer:
         self.short = short  # files without folders
         self.strict = strict  # raise for an attribute that has no text
         self.data: dict[str, ArrayData] = {}
+        self.regions: dict[Region, str] = {}
         self.origins: dict[Origin, str] = {UNKNOWN: ""}
         self.types: dict[TensorType, str] = {}
 
@@ -144,14 +159,18 @@ class _Writer:
             left = f"{left} {given!r}"
         attributes = stated_fields(node.op)
         inside = [self.names.ids.get(value, "%?") for value in node.inputs]
-        inside += [f"{key}={self.attribute(value)}" for key, value in attributes.items()]
+        inside += [
+            f"{key}={self.attribute(value, f'{node.op.name}.{key}')}" for key, value in attributes.items()
+        ]
         text = f"{left} = {node.op.name}({', '.join(inside)})"
         stated = "type" in attributes and len(outputs) == 1 and attributes["type"] == outputs[0].type
         if outputs and not stated:
             text += " : " + ", ".join([self.type_text(value.type) for value in outputs])
         return text + self.origin(node.origin)
 
-    def attribute(self, value: object) -> str:
+    def attribute(self, value: object, owner: str) -> str:
+        if isinstance(value, Region):
+            return f"region({self.regions.setdefault(value, f'{owner}.{len(self.regions)}')!r})"
         try:
             return attribute_text(value, self.data)
         except GraphError:

@@ -9,6 +9,7 @@ from .dims import collecting_guards
 from .errors import GraphError, IrgraphError, explain
 from .graph import Graph, topological_order
 from .printing import excerpt
+from .region import regions_of
 from .value import Node, Value
 
 
@@ -30,6 +31,8 @@ def verify(graph: Graph) -> Graph:
     for position, node in enumerate(graph.nodes):
         _check_operands(graph, node, order, position)
         _check_outputs(graph, node)
+        for region in regions_of(node):
+            verify(region.graph)
         label = node.op.label
         if label is not None and sources.setdefault(label, node) is not node:
             _fail(graph, node, f"a second source named {label!r}", f"one; the first is {sources[label]!r}")

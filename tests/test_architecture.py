@@ -40,7 +40,7 @@ LAYERS: list[set[str]] = [
         "tables",
     },
     {"value", "op", "local_jacobian", "onnx_writer"},
-    {"graph", "printing", "parsing", "verify"},
+    {"graph", "region", "printing", "parsing", "verify"},
     {"ops", "linalg"},
     {"state", "rewrite", "autodiff"},
     {"control_flow"},

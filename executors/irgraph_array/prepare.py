@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from irgraph.compiler.plan import Buffer, Plan, Slot, Step
+from irgraph.compiler.plan import Buffer, LoopBody, Plan, Slot, Step
 from irgraph.errors import IrgraphError, NonFiniteError, explain
 from irgraph.layout import Layout
 from irgraph.types import numpy_kind
@@ -23,6 +23,7 @@ from . import (  # noqa: F401  # enter their kernels into the table
     floats,
     indexed,
     linear_algebra,
+    loops,
     parts,
     pooling,
     scattered,
@@ -30,7 +31,9 @@ from . import (  # noqa: F401  # enter their kernels into the table
     taps,
 )
 from .scratch import Scratch
-from .table import KERNELS, Array, Call, Context, assign
+from .table import KERNELS, Array, BoundLoop, Call, Context, assign
+
+Bodies = Mapping[Node, LoopBody]
 
 
 class Memory(Protocol):
@@ -117,7 +120,7 @@ class Binder:
         self._scratch = Scratch(arrays.allocate)
         self._kept: dict[int, list[Call]] = {}  # by the identity of the step
         for step in plan.prologue:
-            for call in self._bound(step, self._views):
+            for call in self._bound(step, self._views, plan.bodies):
                 call()
 
     def bind(self, results: Mapping[Buffer, Array]) -> Prepared:
@@ -145,18 +148,38 @@ class Binder:
     def _calls(self, step: Step, views: Views) -> list[Call]:
         calls = self._kept.get(id(step))
         if calls is None:
-            calls = self._bound(step, views)
-            if self._check:
-                what = f"a result of {step.node.op.name}"
-                found = [views.array(slot) for slot in step.outputs]
-                calls += [_finite(self._arrays.xp, array, what, step.node) for array in found]
+            calls = self._checked(step, views, self.plan.bodies)
             if "result" not in {slot.buffer.kind for slot in (*step.inputs, *step.outputs)}:
                 self._kept[id(step)] = calls
         return calls
 
-    def _bound(self, step: Step, views: Views) -> list[Call]:
+    def _checked(self, step: Step, views: Views, bodies: Bodies) -> list[Call]:
+        calls = self._bound(step, views, bodies)
+        if self._check:
+            what = f"a result of {step.node.op.name}"
+            found = [views.array(slot) for slot in step.outputs]
+            calls += [_finite(self._arrays.xp, array, what, step.node) for array in found]
+        return calls
+
+    def _loop(self, body: LoopBody, views: Views) -> BoundLoop:
+        compute: list[Call] = []
+        owners: list[Node] = []
+        for step in body.compute:
+            calls = self._checked(step, views, body.bodies)
+            compute += calls
+            owners += [step.node] * len(calls)
+        prologue = [call for step in body.prologue for call in self._bound(step, views, body.bodies)]
+        carries, new, ys = (
+            [views.array(slot) for slot in slots] for slots in (body.carries, body.new, body.ys)
+        )
+        xs = [None if slot is None else views.array(slot) for slot in body.xs]
+        return BoundLoop(carries, xs, prologue, compute, owners, new, ys)
+
+    def _bound(self, step: Step, views: Views, bodies: Bodies) -> list[Call]:
+        body = bodies.get(step.node)
+        loop = None if body is None else self._loop(body, views)
         self._scratch.restart()
-        context = Context(self._arrays.xp, self.plan.sizes, step.node, self._scratch)
+        context = Context(self._arrays.xp, self.plan.sizes, step.node, self._scratch, loop)
         slots = [[views.array(slot) for slot in each] for each in (step.inputs, step.outputs)]
         return list(KERNELS[type(step.node.op)].bind(context, step.node.op, *slots))
 

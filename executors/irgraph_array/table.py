@@ -43,13 +43,28 @@ Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
+class BoundLoop:
+    """The body of a loop, bound to memory: the arrays of one step, and its calls with the nodes they are of."""
+
+    carries: Sequence[Array]
+    xs: Sequence[Array | None]
+    prologue: Sequence[Call]
+    compute: Sequence[Call]
+    owners: Sequence[Node]
+    new: Sequence[Array]
+    ys: Sequence[Array]
+
+
+@dataclass(frozen=True)
 class Context:
-    """What a kernel may need besides its arrays: the array module, bound dims, the node, shared memory."""
+    """What a kernel may need besides its arrays: the array module, bound dims, the node, shared memory; and
+    where the node is a loop, its body."""
 
     xp: Any
     sizes: Mapping[str, int]
     node: Node
     scratch: Scratch
+    loop: BoundLoop | None = None
 
 
 Bind = Callable[[Context, Any, Sequence[Array], Sequence[Array]], Iterable[Call]]

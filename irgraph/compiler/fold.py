@@ -13,6 +13,7 @@ from ..graph import Graph, keep
 from ..op import Op
 from ..ops.constants import Constant, Full, Iota
 from ..origin import carrying
+from ..region import Region
 from ..value import Node, Value
 
 LARGEST = 1 << 16  # elements: a larger result is cheaper to compute than to carry along
@@ -58,7 +59,10 @@ def _is_known(node: Node, known: set[Node]) -> bool:
 
 def _has_named_attribute(op: Op) -> bool:
     """Whether an attribute holds named dims: what a constant index is checked against, say."""
-    return any(names_of(a if isinstance(a, tuple) else (a,)) for a in op.attributes().values())
+    return any(
+        a.names if isinstance(a, Region) else names_of(a if isinstance(a, tuple) else (a,))
+        for a in op.attributes().values()
+    )
 
 
 def _constant(value: Value, array: np.ndarray[Any, Any]) -> Value:

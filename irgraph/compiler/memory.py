@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from ..control_flow.scan import CARRY, Scan
 from ..dims import Guard
 from ..errors import FeedError, explain
 from ..layout import Layout
@@ -19,7 +20,7 @@ from ..types import TensorType
 from ..value import Node, Value
 from .arena import assign_offsets
 from .concatenation import Homes, find_homes
-from .plan import Buffer, Plan, Slot, Step
+from .plan import Buffer, LoopBody, Plan, Slot, Step
 from .schedule import Schedule
 
 DEARER = 1 / 16  # the part of the arena by which it may grow for copies that are saved
@@ -61,6 +62,35 @@ def check_guards(assumed: Mapping[Guard, Node], sizes: Mapping[str, int]) -> Non
             )
 
 
+def shift(body: LoopBody) -> None:
+    """Move what a loop works in to where its workspace is."""
+    for buffer in body.workspace.inside:
+        buffer.offset += body.workspace.offset
+    for inner in body.bodies.values():
+        shift(inner)
+
+
+def _with_real_buffers(body: LoopBody, outside: Mapping[Buffer, Buffer]) -> LoopBody:
+    """The loop on the buffers that captures lie in, where others stood for them."""
+    if not outside:
+        return body
+
+    def real(slots: Sequence[Slot]) -> tuple[Slot, ...]:
+        return tuple([slot._replace(buffer=outside.get(slot.buffer, slot.buffer)) for slot in slots])
+
+    def steps(planned: Sequence[Step]) -> list[Step]:
+        return [Step(node, real(inputs), real(outputs)) for node, inputs, outputs in planned]
+
+    return replace(
+        body,
+        prologue=steps(body.prologue),
+        compute=steps(body.compute),
+        new=real(body.new),
+        ys=real(body.ys),
+        bodies={node: _with_real_buffers(inner, outside) for node, inner in body.bodies.items()},
+    )
+
+
 class _Placing:
     """Slots and buffers, in the order of the schedule."""
 
@@ -78,6 +108,7 @@ class _Placing:
         self.slots: dict[Value, Slot] = {}
         self.buffers: list[Buffer] = []
         self.homes: Homes = {}
+        self.bodies: dict[Node, LoopBody] = {}
         self._bound: dict[TensorType, tuple[Layout, int, TensorType]] = {}
 
     def plan(self) -> Plan:
@@ -93,8 +124,20 @@ class _Placing:
         copies = [(self.slots[state], self.slots[new]) for state, new in order.copies]
         outputs = [self.slots[value] for value in order.graph.outputs]
         nbytes = assign_offsets(self.buffers)
+        for body in self.bodies.values():
+            shift(body)
         return Plan(
-            self.sizes, feeds, prologue, compute, commit, copies, outputs, self.buffers, nbytes, results
+            self.sizes,
+            feeds,
+            prologue,
+            compute,
+            commit,
+            copies,
+            outputs,
+            self.buffers,
+            nbytes,
+            results,
+            self.bodies,
         )
 
     def results(self) -> dict[int, Buffer]:
@@ -147,7 +190,51 @@ class _Placing:
                 for value in node.outputs:
                     self._output(node, value, inputs, position, forever)
             steps.append(Step(node, inputs, tuple([self.slots[value] for value in node.outputs])))
+            if node in self.schedule.bodies:
+                self.bodies[node] = body = self.body(node, inputs)
+                body.workspace.first = 0 if forever else position
+                body.workspace.last = self.schedule.end if forever else position
+                self.buffers.append(body.workspace)
         return steps
+
+    def body(self, node: Node, inputs: Sequence[Slot]) -> LoopBody:
+        """Place one step of a loop, from offset 0 on until it is known where the loop works."""
+        order = self.schedule.bodies[node]
+        assert isinstance(node.op, Scan)
+        inner = _Placing(order, self.sizes, self.may_overwrite, None)
+        keys, given = node.op.keys(len(inputs)), order.graph.inputs
+        inner.homes = find_homes(order, self.sizes, lambda type: self.bound(type)[2])
+        outside: dict[Buffer, Buffer] = {}
+        for key, slot in zip(keys[node.op.carries + node.op.xs :], inputs[node.op.carries + node.op.xs :]):
+            if key in given:  # a stand-in: what is inside must neither free nor overwrite the real one
+                standin = Buffer("state", slot.buffer.owner, slot.buffer.nbytes, 0, order.end)
+                outside[standin] = slot.buffer
+                inner.slots[given[key]] = slot._replace(buffer=standin)
+        carries = [inner.carry(node, n) for n in range(node.op.carries)]
+        xs = [
+            inner.place(given[key], 0) if key in given else None for key in keys[len(carries) :][: node.op.xs]
+        ]
+        prologue = inner.steps(order.prologue, start=0, forever=True)
+        compute = inner.steps(order.compute, start=1)
+        results = [inner.slots[value] for value in order.graph.outputs]
+        workspace = Buffer("arena", node.outputs[0], assign_offsets(inner.buffers), 0, 0)
+        workspace.inside = inner.buffers
+        new, ys = results[: len(carries)], results[len(carries) :]
+        body = LoopBody(carries, xs, prologue, compute, new, ys, workspace, inner.bodies)
+        return _with_real_buffers(body, outside)
+
+    def carry(self, node: Node, n: int) -> Slot:
+        """The place of a carry of a loop, which is its own throughout the step."""
+        key = f"{CARRY}{n}"
+        value = self.schedule.graph.inputs.get(key, self.schedule.graph.outputs[n])
+        if value.node.op.label != key:  # the body does not read it: all but the last are lost
+            layout, nbytes, _ = self.bound(value.type)
+            buffer = Buffer("arena", value, nbytes, 0, self.schedule.end)
+            self.buffers.append(buffer)
+            return Slot(buffer, layout, value.dtype)
+        slot = self.place(value, 0)
+        slot.buffer.last = self.schedule.end
+        return slot
 
     def _view(self, node: Node, inputs: tuple[Slot, ...]) -> bool:
         if not inputs or node.op.elementwise:

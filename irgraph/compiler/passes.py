@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..control_flow.scan import CARRY
 from ..graph import Graph, expansion, keep
 from ..op import Op
 from ..ops.cast import Copy
@@ -86,3 +87,20 @@ def isolate_updates(graph: Graph) -> Graph:
         return graph
     named = dict(zip(graph.output_names, graph.outputs, strict=True))
     return Graph(named, [(state, copies.get(new, new)) for state, new in graph.updates])
+
+
+def isolate_carries(body: Graph) -> Graph:
+    """In a loop's body, a new carry that is (a view of) an old one is copied first, unless it is that one: all
+    change at once."""
+    carries = {value: key for key, value in body.inputs.items() if key.startswith(CARRY)}
+    named = dict(zip(body.output_names, body.outputs, strict=True))
+    for name, new in named.items():
+        root = new
+        while root.node.inputs and root.node.op.may_view():
+            root = root.node.inputs[0]
+        if name.startswith(CARRY) and root in carries and carries.get(new) != name:
+            with carrying(new.node.origin):
+                named[name] = Copy()(new)
+    if list(named.values()) == list(body.outputs):
+        return body
+    return Graph(named)

@@ -18,12 +18,14 @@ from ..dims import Guard, names_of
 from ..errors import ExecutorError, explain
 from ..graph import Graph
 from ..op import Op
+from ..region import all_graphs, count_nodes, in_regions
 from ..tables import Table
 from ..value import Node
 from ..verify import verify
 from .fold import fold
+from .loops import has_loops, merge, prune
 from .memory import check_guards, plan
-from .passes import collect_updates, dedupe, expand, fuse, isolate_updates
+from .passes import collect_updates, dedupe, expand, fuse, isolate_carries, isolate_updates
 from .plan import Plan
 from .protocol import Executor
 from .schedule import Schedule, schedule
@@ -92,11 +94,11 @@ def lower(graph: Graph, executor: Executor, checked: bool = False, commit_comput
 
     def run(name: str, transform: Callable[[Graph], Graph], applied: Counter[str] | None = None) -> None:
         nonlocal graph
-        before = len(graph.nodes)
-        graph = transform(graph)
+        before = count_nodes(graph)
+        graph = transform(in_regions(graph, transform))
         if checked:
             verify(graph)
-        report.passes.append(PassReport(name, before, len(graph.nodes), dict(applied or {})))
+        report.passes.append(PassReport(name, before, count_nodes(graph), dict(applied or {})))
 
     def rewrite() -> None:
         applied: Counter[str] = Counter()
@@ -111,14 +113,20 @@ def lower(graph: Graph, executor: Executor, checked: bool = False, commit_comput
     if checked:
         verify(graph)
     run("collect", collect_updates)
+    if has_loops(graph):
+        run("dedupe", dedupe)
+        run("merge", merge)
+        run("prune", prune)
     rewrite()
-    if any(value.dtype.is_low for node in graph.nodes for value in node.outputs):
+    if any(value.dtype.is_low for each in all_graphs(graph) for node in each.nodes for value in node.outputs):
         run("widen", lambda graph: widen(graph, getattr(executor, "rounds_once", None)))
     run("expand", lambda graph: expand(graph, executor.has_kernel))
     rewrite()
     run("fold", lambda graph: fold(graph, evaluate_constants))
     run("dedupe", dedupe)
     run("isolate", isolate_updates)
+    if has_loops(graph):
+        graph = in_regions(graph, isolate_carries)
     require(graph, executor)
     run("fuse", fuse)
     order = schedule(graph, lambda op: commit_computes and _is_infallible(op, executor))
@@ -143,7 +151,8 @@ def require(graph: Graph, executor: Executor) -> None:
     """Raise ExecutorError unless the executor has a kernel for every op that is more than a view."""
     missing = {
         node.op.name: node
-        for node in graph.nodes
+        for each in all_graphs(graph)
+        for node in each.nodes
         if not (node.op.source or node.op.view_only or executor.has_kernel(type(node.op)))
     }
     if missing:
@@ -167,6 +176,7 @@ def evaluate_constants(graph: Graph) -> list[np.ndarray[Any, Any]]:
     from ..executor import find_executor
 
     numpy = find_executor("numpy")
+    graph = in_regions(graph, lambda region: isolate_carries(dedupe(expand(region, numpy.has_kernel))))
     expanded = dedupe(expand(graph, numpy.has_kernel))
     order = schedule(expanded, lambda op: _is_infallible(op, numpy))
     run = numpy.prepare(plan(order, {}, lambda op: numpy.is_single_pass(type(op))), {})

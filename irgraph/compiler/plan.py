@@ -18,10 +18,11 @@ class Buffer:
     """Memory for one or more values: a piece of the arena, a state variable, or a result of its own.
 
     It is live from position `first` to `last`, both included. `parts` counts the values that are computed
-    where a concatenation, its owner, has them.
+    where a concatenation, its owner, has them. Where the buffer is what a loop works in, `inside` has the
+    buffers of its body.
     """
 
-    __slots__ = ("first", "kind", "last", "nbytes", "offset", "owner", "parts")
+    __slots__ = ("first", "inside", "kind", "last", "nbytes", "offset", "owner", "parts")
 
     def __init__(
         self, kind: Literal["arena", "state", "result"], owner: Value, nbytes: int, first: int, last: int
@@ -33,6 +34,7 @@ class Buffer:
         self.last = last
         self.offset = -1
         self.parts = 0
+        self.inside: Sequence[Buffer] = ()
 
     @property
     def variable(self) -> str:
@@ -57,6 +59,26 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
+class LoopBody:
+    """One step of a loop, in the arena of the whole plan.
+
+    A loop begins with `prologue`, once, and its first carries in `carries`. Each step copies a position of
+    each array that is scanned over into `xs`, runs `compute`, copies `ys` to that position of the outputs,
+    and then `new` to `carries`, of which those that stay as they are are left out. `workspace` is the piece
+    of the arena that all this lies in; captures lie where they are.
+    """
+
+    carries: Sequence[Slot]
+    xs: Sequence[Slot | None]
+    prologue: Sequence[Step]
+    compute: Sequence[Step]
+    new: Sequence[Slot]
+    ys: Sequence[Slot]
+    workspace: Buffer
+    bodies: Mapping[Node, LoopBody]
+
+
+@dataclass(frozen=True)
 class Plan:
     """One run for one binding of the named dims.
 
@@ -66,6 +88,8 @@ class Plan:
 
     `results` are outputs, by position, that have a buffer of kind "result" outside the arena, which they
     fill: what is computed there may be returned as it is. Only executors that ask for them get any.
+
+    `bodies` are the steps of loops, by the node of the loop.
     """
 
     sizes: dict[str, int]
@@ -78,6 +102,7 @@ class Plan:
     buffers: Sequence[Buffer]
     arena_nbytes: int
     results: Mapping[int, Buffer] = field(default_factory=dict)
+    bodies: Mapping[Node, LoopBody] = field(default_factory=dict)
 
     @property
     def results_nbytes(self) -> int:
@@ -96,13 +121,22 @@ class Plan:
 
     def live_at(self, position: int) -> list[Buffer]:
         """The buffers of the arena and of results that are live at a position, largest first."""
-        live = [b for b in (*self.buffers, *self.results.values()) if b.first <= position <= b.last]
+        live = _live([*self.buffers, *self.results.values()], position)
         return sorted(live, key=lambda buffer: -buffer.nbytes)
 
 
 def aligned(nbytes: int) -> int:
     """The bytes that a buffer takes in the arena."""
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
+
+
+def _live(buffers: Sequence[Buffer], position: int) -> list[Buffer]:
+    """The buffers that are live at a position; of a loop's workspace those that are, where it needs most."""
+    found: list[Buffer] = []
+    for buffer in buffers:
+        if buffer.first <= position <= buffer.last:
+            found += _live(buffer.inside, most_live(buffer.inside)[1]) if buffer.inside else [buffer]
+    return found
 
 
 def most_live(buffers: Sequence[Buffer]) -> tuple[int, int]:

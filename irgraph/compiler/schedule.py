@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..control_flow.scan import Scan
 from ..graph import Graph
 from ..op import Op
 from ..value import Node, Value
@@ -30,6 +31,7 @@ class Schedule:
     in_place: dict[Value, Value]  # new value -> state variable
     copies: tuple[tuple[Value, Value], ...]  # (state variable, new value)
     last_use: dict[Value, int]
+    bodies: dict[Node, Schedule]  # of the loops
 
     @property
     def outputs_at(self) -> int:
@@ -52,9 +54,10 @@ def schedule(graph: Graph, is_infallible: Callable[[Op], bool]) -> Schedule:
     commit = tuple(node for node in nodes if node in late)
     in_place = _in_place(graph, commit)
     copies = tuple(update for update in graph.updates if in_place.get(update[1]) is not update[0])
-    return Schedule(
-        graph, prologue, compute, commit, in_place, copies, _last_uses(graph, compute, commit, copies)
-    )
+    last_use = _last_uses(graph, compute, commit, copies)
+    loops = [node for node in nodes if isinstance(node.op, Scan)]
+    bodies = {node: schedule(node.op.body.graph, is_infallible) for node in loops}
+    return Schedule(graph, prologue, compute, commit, in_place, copies, last_use, bodies)
 
 
 def _constants(nodes: list[Node]) -> set[Node]:

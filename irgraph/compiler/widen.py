@@ -38,6 +38,8 @@ def widen(graph: Graph, rounds_once: RoundsOnce | None = None) -> Graph:
 def computes_low(node: Node) -> DType | None:
     """The low-precision dtype that a node computes in; None where it has none, or only moves elements."""
     op = node.op
+    if op.region_fields:  # its body is widened
+        return None
     if op.source or op.moves or op.may_view() or isinstance(op, (Cast, Constant, Full)):
         return None
     low = [value.dtype for value in (*node.inputs, *node.outputs) if value.dtype.is_low]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, final
 
 from ..errors import GraphError, explain
@@ -41,6 +43,23 @@ class WithUpdate(Op):
         return input
 
 
+class _Forbidden(threading.local):
+    do: str | None = None
+
+
+_forbidden = _Forbidden()
+
+
+@contextmanager
+def forbidding_updates(do: str) -> Iterator[None]:
+    """Within the block `with_update` raises GraphError, with these words on what to do instead."""
+    outer, _forbidden.do = _forbidden.do, do
+    try:
+        yield
+    finally:
+        _forbidden.do = outer
+
+
 def with_update(value: Any, updates: Mapping[Value, Any]) -> Value:
     """`value`, with new contents for state variables that any compiled graph reaching it will commit.
 
@@ -52,6 +71,10 @@ def with_update(value: Any, updates: Mapping[Value, Any]) -> Value:
     >>> int(f()), int(f()), int(f.state["calls"])
     (0, 1, 2)
     """
+    if _forbidden.do is not None:
+        names = ", ".join(variable.label for variable in updates)
+        found = f"an update of {names} within the body of a loop"
+        raise GraphError(explain(found, "a body without updates of state", here(), _forbidden.do))
     pairs: list[Value] = []
     for variable, new in updates.items():
         new_value = as_value(new, variable.dtype)

@@ -1,0 +1,1 @@
+"""Ops that hold graphs: loops that stay loops, however long they are."""
