@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from .dims import Shape
 from .types import DType
-from .value import Value
+from .value import Node, Value
 
 
 def is_exact_attribute(number: float, dtype: DType) -> bool:
@@ -53,4 +54,8 @@ class OnnxWriter(Protocol):
 
     def cast(self, name: str, dtype: DType) -> str:
         """Write a cast."""
+        ...
+
+    def scan(self, node: Node) -> Sequence[str]:
+        """Write a scan with its body and return the names of its outputs."""
         ...

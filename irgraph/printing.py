@@ -19,7 +19,8 @@ and is not taken; all others are numbered, and a name that is not the id follows
 are Python expressions (see `irgraph.attributes`). The types of results follow, unless the op's
 attribute `type` says the same; then comes where the user built the node, and what it is for unless that is a
 result: `backward`, `tangent` (forward mode) or `update`. Guards are not printed:
-`parse` infers them anew. A graph inside an op (`region('scan.body.0')`) stands below, equal ones once. Writing and reading take linear time.
+`parse` infers them anew. A graph inside an op (`body=region('scan.body.0')`) stands below, equal ones
+once. Writing and reading take linear time.
 """
 
 from __future__ import annotations

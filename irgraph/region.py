@@ -64,6 +64,11 @@ def all_graphs(graph: Graph) -> Iterator[Graph]:
             yield from all_graphs(region.graph)
 
 
+def all_values(graph: Graph) -> Iterator[Value]:
+    """The values of a graph and of its regions."""
+    return (value for each in all_graphs(graph) for node in each.nodes for value in node.outputs)
+
+
 def count_nodes(graph: Graph) -> int:
     """The nodes of a graph, with those of its regions."""
     return sum(len(each.nodes) for each in all_graphs(graph))

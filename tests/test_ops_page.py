@@ -29,8 +29,8 @@ from irgraph.value import Node
 PAGE = Path(__file__).parent.parent / "docs" / "ops.md"
 HEAD = """# The ops
 
-Made by `python tests/test_ops_page.py --write` from the rooms of `irgraph/ops` and the table of cases. The
-columns tell of one case for each op, with its sizes:
+Made by `python tests/test_ops_page.py --write` from the rooms of `irgraph/ops` and
+`irgraph/control_flow`, and the table of cases. The columns tell of one case for each op, with its sizes:
 
 - **derivative**: terms `coefficient output|input factors`, one sum for each input, as
   [how it works](how-it-works.md#gradients) explains; `vjp, jvp` where the op states both directions for the
@@ -150,8 +150,8 @@ def rooms() -> Iterator[ModuleType]:
     names = {op.__module__ for op in OPS.values()} | {
         function.__module__ for function in vars(ig).values() if inspect.isfunction(function)
     }
-    for name in sorted(names):
-        if name.startswith("irgraph.ops."):
+    for name in sorted(names, key=lambda name: (not name.startswith("irgraph.ops."), name)):
+        if name.startswith(("irgraph.ops.", "irgraph.control_flow.")):
             yield importlib.import_module(name)
 
 
@@ -193,7 +193,9 @@ def page() -> str:
     sections = [HEAD]
     for room in rooms():
         name = room.__name__.rpartition(".")[2]
-        sections.append(f"## {name}\n\n{first_sentence(room)} [Source](../irgraph/ops/{name}.py)\n")
+        sections.append(
+            f"## {name}\n\n{first_sentence(room)} [Source](../{room.__name__.replace('.', '/')}.py)\n"
+        )
         listed = [f"- `{signature(*pair)}`: {first_sentence(pair[1])}" for pair in functions(room)]
         if listed:
             sections.append("\n".join(listed) + "\n")

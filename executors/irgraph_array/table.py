@@ -44,7 +44,7 @@ Call = Callable[[], object]
 
 @dataclass(frozen=True)
 class BoundLoop:
-    """The body of a loop, bound to memory: the arrays of one step, and its calls with the nodes they are of."""
+    """The body of a loop, bound to memory: the arrays of one step, its calls, and their nodes."""
 
     carries: Sequence[Array]
     xs: Sequence[Array | None]

@@ -79,6 +79,7 @@ NOT_YET: dict[str, str] = {
     **dict.fromkeys(
         ["real", "imag", "conj", "magnitude", "angle", "complex"], "the kernels are of real numbers"
     ),
+    "scan": "the launches of a step are one list",
 }
 """Primitives without a kernel, and why. A graph that has one is refused by name when it is compiled."""
 

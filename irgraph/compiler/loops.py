@@ -20,8 +20,8 @@ def has_loops(graph: Graph) -> bool:
 def merge(graph: Graph) -> Graph:
     """Each scan whose carries another one has too becomes part of that.
 
-    So a scan and the one that its derivative made of it, with more outputs or with tangents beside its carries,
-    are one. That two carries are the same holds if they start from the same value and their new values are the
+    So a scan and the one that its derivative made of it, with more outputs or with tangents beside its
+    carries, are one. Two carries are the same if they start from the same value and their new values are the
     same, provided the old ones are.
     """
     while (found := _find_pair(graph)) is not None:
@@ -150,3 +150,7 @@ def _pruned(graph: Graph, node: Node) -> dict[Value, Value]:
     loop.carries = [loop.carries[n] for n in carries]
     made = loop.close([results[n] for n in carries], [results[n] for n in kept[len(carries) :]], node.origin)
     return {node.outputs[n]: value for n, value in zip(kept, made.outputs, strict=True)}
+
+
+LOOP_PASSES = (("dedupe", dedupe), ("merge", merge), ("prune", prune))
+"""In this order: what is equal outside tells which scans belong together."""

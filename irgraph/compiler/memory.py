@@ -205,15 +205,13 @@ class _Placing:
         keys, given = node.op.keys(len(inputs)), order.graph.inputs
         inner.homes = find_homes(order, self.sizes, lambda type: self.bound(type)[2])
         outside: dict[Buffer, Buffer] = {}
-        for key, slot in zip(keys[node.op.carries + node.op.xs :], inputs[node.op.carries + node.op.xs :]):
+        for key, slot in node.op.parts(list(zip(keys, inputs, strict=True))).captures:
             if key in given:  # a stand-in: what is inside must neither free nor overwrite the real one
                 standin = Buffer("state", slot.buffer.owner, slot.buffer.nbytes, 0, order.end)
                 outside[standin] = slot.buffer
                 inner.slots[given[key]] = slot._replace(buffer=standin)
-        carries = [inner.carry(node, n) for n in range(node.op.carries)]
-        xs = [
-            inner.place(given[key], 0) if key in given else None for key in keys[len(carries) :][: node.op.xs]
-        ]
+        carries = [inner.carry(n) for n in range(node.op.carries)]
+        xs = [inner.place(given[key], 0) if key in given else None for key in node.op.parts(keys).xs]
         prologue = inner.steps(order.prologue, start=0, forever=True)
         compute = inner.steps(order.compute, start=1)
         results = [inner.slots[value] for value in order.graph.outputs]
@@ -223,7 +221,7 @@ class _Placing:
         body = LoopBody(carries, xs, prologue, compute, new, ys, workspace, inner.bodies)
         return _with_real_buffers(body, outside)
 
-    def carry(self, node: Node, n: int) -> Slot:
+    def carry(self, n: int) -> Slot:
         """The place of a carry of a loop, which is its own throughout the step."""
         key = f"{CARRY}{n}"
         value = self.schedule.graph.inputs.get(key, self.schedule.graph.outputs[n])

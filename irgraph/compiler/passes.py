@@ -10,6 +10,7 @@ from ..op import Op
 from ..ops.cast import Copy
 from ..ops.update import WithUpdate
 from ..origin import carrying
+from ..region import in_regions
 from ..value import Node, Value
 
 
@@ -89,9 +90,13 @@ def isolate_updates(graph: Graph) -> Graph:
     return Graph(named, [(state, copies.get(new, new)) for state, new in graph.updates])
 
 
+def isolate(graph: Graph) -> Graph:
+    """What changes all at once, the state and the carries of loops, is computed in memory of its own."""
+    return in_regions(isolate_updates(graph), isolate_carries)
+
+
 def isolate_carries(body: Graph) -> Graph:
-    """In a loop's body, a new carry that is (a view of) an old one is copied first, unless it is that one: all
-    change at once."""
+    """In a loop's body, a new carry that is (a view of) another one is copied first: all change at once."""
     carries = {value: key for key, value in body.inputs.items() if key.startswith(CARRY)}
     named = dict(zip(body.output_names, body.outputs, strict=True))
     for name, new in named.items():

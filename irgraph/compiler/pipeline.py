@@ -1,7 +1,7 @@
 """The compiler, top to bottom.
 
-Once, on named dims: collect → rewrite → widen (low precision only) → expand → rewrite → fold → dedupe →
-require kernels → fuse → schedule. Once for each binding of the dims: bind → memory, then the executor
+Once, on named dims: collect → the passes on loops → rewrite → widen (low precision only) → expand → rewrite →
+fold → dedupe → require kernels → fuse → schedule. Once for each binding of the dims: bind → memory, then the executor
 prepares.
 """
 
@@ -18,14 +18,14 @@ from ..dims import Guard, names_of
 from ..errors import ExecutorError, explain
 from ..graph import Graph
 from ..op import Op
-from ..region import all_graphs, count_nodes, in_regions
+from ..region import all_graphs, all_values, count_nodes, in_regions
 from ..tables import Table
 from ..value import Node
 from ..verify import verify
 from .fold import fold
-from .loops import has_loops, merge, prune
+from .loops import LOOP_PASSES, has_loops
 from .memory import check_guards, plan
-from .passes import collect_updates, dedupe, expand, fuse, isolate_carries, isolate_updates
+from .passes import collect_updates, dedupe, expand, fuse, isolate, isolate_carries
 from .plan import Plan
 from .protocol import Executor
 from .schedule import Schedule, schedule
@@ -90,7 +90,7 @@ def lower(graph: Graph, executor: Executor, checked: bool = False, commit_comput
     """
     report = Report()
     settled: set[Node] = set()
-    assumed = {guard: node for node in reversed(graph.nodes) for guard in node.guards}
+    given = graph
 
     def run(name: str, transform: Callable[[Graph], Graph], applied: Counter[str] | None = None) -> None:
         nonlocal graph
@@ -113,26 +113,26 @@ def lower(graph: Graph, executor: Executor, checked: bool = False, commit_comput
     if checked:
         verify(graph)
     run("collect", collect_updates)
-    if has_loops(graph):
-        run("dedupe", dedupe)
-        run("merge", merge)
-        run("prune", prune)
+    for name, transform in LOOP_PASSES if has_loops(graph) else ():
+        run(name, transform)
     rewrite()
-    if any(value.dtype.is_low for each in all_graphs(graph) for node in each.nodes for value in node.outputs):
+    if any(value.dtype.is_low for value in all_values(graph)):
         run("widen", lambda graph: widen(graph, getattr(executor, "rounds_once", None)))
     run("expand", lambda graph: expand(graph, executor.has_kernel))
     rewrite()
     run("fold", lambda graph: fold(graph, evaluate_constants))
     run("dedupe", dedupe)
-    run("isolate", isolate_updates)
-    if has_loops(graph):
-        graph = in_regions(graph, isolate_carries)
+    run("isolate", isolate)
     require(graph, executor)
     run("fuse", fuse)
     order = schedule(graph, lambda op: commit_computes and _is_infallible(op, executor))
-    for node in graph.nodes:
-        assumed.update({guard: node for guard in node.guards if guard not in assumed})
+    assumed = _guards(graph) | _guards(given)
     return Program(graph, order, report, assumed, _names(graph, assumed))
+
+
+def _guards(graph: Graph) -> dict[Guard, Node]:
+    """What was assumed of the named dims, and the first node for which it was."""
+    return {guard: node for node in reversed(graph.nodes) for guard in node.guards}
 
 
 def _names(graph: Graph, assumed: dict[Guard, Node]) -> frozenset[str]:

@@ -55,8 +55,9 @@ def schedule(graph: Graph, is_infallible: Callable[[Op], bool]) -> Schedule:
     in_place = _in_place(graph, commit)
     copies = tuple(update for update in graph.updates if in_place.get(update[1]) is not update[0])
     last_use = _last_uses(graph, compute, commit, copies)
-    loops = [node for node in nodes if isinstance(node.op, Scan)]
-    bodies = {node: schedule(node.op.body.graph, is_infallible) for node in loops}
+    bodies = {
+        node: schedule(node.op.body.graph, is_infallible) for node in nodes if isinstance(node.op, Scan)
+    }
     return Schedule(graph, prologue, compute, commit, in_place, copies, last_use, bodies)
 
 

@@ -1,8 +1,9 @@
 """Reverse mode through a scan: a scan from the end.
 
-The forward scan is made anew with more outputs: what the backward steps need of each step. The compiler merges it
-with the one that was there (`merging.py`), so that nothing is computed twice. What the vjp of one step computes
-from these values alone is computed within the backward step again: so the derivative of tanh keeps one array.
+The forward scan is made anew with more outputs: what the backward steps need of each step. The compiler
+merges it with the one that was there (`compiler/loops.py`), so that nothing is computed twice. What the vjp
+of one step computes from these values alone is computed in the backward step: so the derivative of tanh keeps
+one array.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def _reached(
 def _with_kept_values(
     pulled: list[Value], seeds: list[Value], forward: Loop, results: list[Value], op: Scan, back: Loop
 ) -> list[Value]:
-    """The cotangents of one step on what the backward scan reads: what a forward step made is an array to scan
-    over, which the forward scan stacks."""
+    """The cotangents of one step on what the backward scan reads: what a forward step made is an array that
+    the forward scan stacks."""
     ys = results[op.carries :]
     kept: list[Value] = []
     now: dict[Value, Value] = {}

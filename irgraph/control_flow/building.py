@@ -17,7 +17,7 @@ from ..value import Node, Value
 from .scan import CAPTURE, CARRY, Parts, Scan, X
 
 SMALL = 16
-"""Elements of a constant that is written into the body; a larger one is captured, so that it is there once."""
+"""Elements of a constant that is written into the body; a larger one is captured: it is there once."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Loop:
         return self.xs[-1]
 
     def capture(self, outside: Value) -> Value:
-        """A placeholder for what is the same in all steps, where what it is computed from must not be seen."""
+        """A placeholder for what is the same in all steps, without what it is computed from."""
         inside = placeholder(outside.type, f"{CAPTURE}{len(self.captures)}")
         self.captures[inside] = outside
         return inside

@@ -41,9 +41,10 @@ class Scan(Op):
     """A body applied `length` times: `carries, ys[t] = body(carries, xs[t], captures)`.
 
     The inputs are the first values of `carries` carries, then `xs` arrays that are read one position of the
-    first axis at a time (the last first, if `reverse`), then captures: what the body reads of the graph outside.
-    The outputs are the last values of the carries, then what the body makes besides, stacked on a new first axis.
-    The body's inputs are called carry0, …, x0, …, capture0, …; those that it does not read it does not have.
+    first axis at a time (the last first, if `reverse`), then captures: what the body reads of the graph
+    outside. The outputs are the last values of the carries, then what the body makes besides, stacked on a
+    new first axis. The body's inputs are called carry0, …, x0, …, capture0, …; those that it
+    does not read it does not have.
     """
 
     name: ClassVar[str] = "scan"
@@ -57,10 +58,10 @@ class Scan(Op):
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         graph = self.body.graph
-        carries, xs, _ = self.parts(inputs)
+        carries, xs, captures = self.parts(inputs)
         steps = [self._step_of(x) for x in xs]
         needed = {key: value.type for key, value in graph.inputs.items()}
-        for key, type in zip(self.keys(len(inputs)), [*carries, *steps, *inputs[self.carries + self.xs :]]):
+        for key, type in zip(self.keys(len(inputs)), [*carries, *steps, *captures], strict=True):
             if key in needed and not _same(type, needed.pop(key)):
                 raise ShapeError(
                     explain(f"{type} for {key}", f"{graph.inputs[key].type}, which its body takes")
@@ -68,7 +69,7 @@ class Scan(Op):
         if needed or len(graph.outputs) < self.carries:
             left = ", ".join(needed) or f"{self.carries} carries"
             raise ShapeError(explain(f"{len(inputs)} inputs", f"one for each input of the body, {left} too"))
-        for n, (first, new) in enumerate(zip(carries, graph.outputs)):
+        for n, (first, new) in enumerate(zip(carries, graph.outputs, strict=False)):
             if not _same(first, new.type):
                 raise ShapeError(
                     explain(f"{new.type} as the new carry {n}", f"{first}, its type at the start")

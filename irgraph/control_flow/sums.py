@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..local_jacobian import Dense, Label, Labels
+from ..op import Op
 from ..ops.arithmetic import Add, Negative
 from ..ops.constants import zeros
 from ..ops.contract import contract
@@ -51,7 +52,8 @@ class Sums:
             return lambda carries, stacked: op(inner(carries, stacked))
         if isinstance(op, Matmul) and value.ndim == 2 and all(map(self._moves, node.inputs)):
             left, right = (self._stacked(each, may_ask=True) for each in node.inputs)
-            assert left is not None and right is not None
+            assert left is not None
+            assert right is not None
             return lambda carries, stacked: _product(left(carries, stacked), right(carries, stacked))
         if isinstance(op, Sum):
             whole = self._stacked(node.inputs[0], may_ask=False)
@@ -90,6 +92,7 @@ class Sums:
             inner = self._stacked(value.node.inputs[0], may_ask)
             if inner is None:
                 return None
+            turned: Op
             if isinstance(op, Transpose):
                 turned = Transpose((0, *(axis + 1 for axis in op.axes)))
             else:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..collector import without_collector
-from ..dims import Size, as_size, same_size
+from ..dims import Size, as_shape, same_size
 from ..errors import DTypeError, GraphError, ShapeError, explain
 from ..ops.operands import as_value, is_scalar
 from ..ops.update import forbidding_updates
@@ -28,14 +28,14 @@ def scan(body: Body, init: Any, xs: Any = None, length: Any = None, reverse: boo
     """A loop: `carry, ys[t] = body(carry, xs[t])` for each position `t` of the first axis of `xs`.
 
     Returns the last carry and the stacked `ys`. `init`, `xs` and what the body returns are values, or lists,
-    tuples and dicts of them (None: nothing); numbers and arrays become constants. `xs` are scanned over axis 0,
-    from the end if `reverse`: `ys[t]` still belongs to `xs[t]`. Without `xs` the number of steps is `length`,
-    which may be a named dim.
+    tuples and dicts of them (None: nothing); numbers and arrays become constants. `xs` are scanned over
+    axis 0, from the end if `reverse`: `ys[t]` still belongs to `xs[t]`. Without `xs` the number of steps is
+    `length`, which may be a named dim.
 
-    The body is called once, while the graph is built, and stays a loop: neither building, differentiating, nor
-    compiling takes longer for more steps. Whatever it reads of the graph outside (parameters, inputs) is the
-    same in each step. The scan has derivatives of every order, in both modes; reverse mode keeps what it needs of
-    each step.
+    The body is called once, while the graph is built, and stays a loop: building, differentiating and
+    compiling take no longer for more steps. What it reads of the graph outside (parameters, inputs) is the
+    same in each step. There are derivatives of every order, in both modes; reverse mode keeps what it needs
+    of each step.
 
     Raises ShapeError where a carry changes its shape or the first axes of `xs` differ, DTypeError where it
     changes its dtype, GraphError where it changes its structure, and for a body that updates state or draws
@@ -51,15 +51,13 @@ def scan(body: Body, init: Any, xs: Any = None, length: Any = None, reverse: boo
      [3. 0. 2.]
      [6. 0. 3.]]
     """
-    if not callable(body):
-        raise DTypeError(explain(f"body={body!r}", "a function of (carry, x)", here()))
     starts = [_value(each, place("init", path)) for path, each in leaves(init)]
     stacked = [(path, _value(each, place("xs", path))) for path, each in leaves(xs)]
     loop = Loop(_length(stacked, length), reverse)
     carries = [loop.carry(start) for start in starts]
     steps = [loop.x(value) for _, value in stacked]
     with forbidding_updates(_DRAW):
-        returned = body(rebuilt(init, iter(carries)), rebuilt(xs, iter(steps)))
+        returned: Any = body(rebuilt(init, iter(carries)), rebuilt(xs, iter(steps)))
     if not isinstance(returned, tuple) or len(returned) != 2:
         do = "Return (carry, None) where a step makes nothing else."
         raise GraphError(explain(f"{returned!r} from the body", "a pair (new carry, y)", here(), do))
@@ -80,7 +78,7 @@ def _value(written: Any, what: str) -> Value:
 
 def _length(stacked: list[tuple[Any, Value]], length: Any) -> Size:
     """The number of steps. Raises ShapeError where it is not known, or not the same everywhere."""
-    found: Size | None = None if length is None else as_size(length)
+    found: Size | None = None if length is None else as_shape(length)[0]
     first = "length"
     for path, value in stacked:
         where = place("xs", path)

@@ -172,9 +172,9 @@ def _settable(graph: Graph, wanted: Iterable[str]) -> list[Value]:
 def _choose_opset(writer: Writer, wanted: int | None) -> int:
     """The opset asked for, else the lowest that has all forms that were written."""
     for opset in OPSETS if wanted is None else (wanted,):
-        if all(opset in record.opsets for record in writer.records):
+        if all(opset in record.opsets for record in writer.all_records()):
             return opset
-    late = [record for record in writer.records if wanted is None or wanted not in record.opsets]
+    late = [record for record in writer.all_records() if wanted is None or wanted not in record.opsets]
     last = max(late, key=lambda record: record.opsets[0])
     asked = f"forms of opset {wanted}, which was asked for"
     raise ExportError(

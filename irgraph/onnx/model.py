@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 from ..types import TensorType
 from ..value import Value
 from .ends import PAIRING, Ends
+from .loops import Subgraph
 from .schema import tensor_type
 from .writer import Record, Writer
 
@@ -40,7 +41,11 @@ def build(
     arrays = [(value.label, array) for value, array in ends.states.items()]
     arrays += [(names[id], array) for id, array in writer.constants.items()]
     known = {*ends.inputs, *ends.results, *(key for key, _ in arrays)}
-    inner = [(names[id], value) for id, value in naming.values.items() if names[id] not in known]
+    inner = [
+        (names[id], value)
+        for id, value in naming.values.items()
+        if names[id] not in known and id not in writer.inner
+    ]
     made = helper.make_graph(
         [_node(record, names) for record in writer.records],
         name,
@@ -66,18 +71,30 @@ def _version() -> str:
 def _node(record: Record, names: Mapping[str, str]) -> onnx.NodeProto:
     """The node under its first output's name. Of its origin only the file's own name is told."""
     outputs = [names[id] for id in record.outputs]
+    attributes = {
+        key: _graph(value, names, f"{outputs[0]}/{key}") if isinstance(value, Subgraph) else value
+        for key, value in record.attributes.items()
+    }
     node = helper.make_node(
         record.op_type,
         [names[id] if id else "" for id in record.inputs],
         outputs,
         outputs[0],
-        **record.attributes,
+        **attributes,
     )
     file = record.origin.file.replace("\\", "/").rpartition("/")[2]
     node.metadata_props.add(key=ORIGIN, value=f"{file}:{record.origin.line}")
     if record.origin.phase != "forward":
         node.metadata_props.add(key=PHASE, value=record.origin.phase)
     return node
+
+
+def _graph(inside: Subgraph, names: Mapping[str, str], name: str) -> onnx.GraphProto:
+    """The graph within a node."""
+    inputs, outputs = (
+        _typed([(names[id], value) for id, value in each]) for each in (inside.inputs, inside.outputs)
+    )
+    return helper.make_graph([_node(record, names) for record in inside.records], name, inputs, outputs)
 
 
 def _typed(values: Iterable[tuple[str, Value]]) -> list[onnx.ValueInfoProto]:

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..compiler.fold import fold
+from ..compiler.loops import LOOP_PASSES, has_loops
 from ..compiler.passes import dedupe
 from ..compiler.pipeline import evaluate_constants
 from ..compiler.simplify import simplify, stabilize
 from ..graph import Graph, keep
 from ..ops.shape import BroadcastTo
+from ..region import in_regions
 from ..types import broadcast_shapes
 from ..value import Node, Value
 
 
 def prepared(graph: Graph) -> Graph:
     """A graph without updates nearly as it was built, as people read it; a step made small."""
-    if not graph.updates:
-        return stabilize(graph)
+    if has_loops(graph):
+        for _, transform in LOOP_PASSES:
+            graph = transform(graph)
+    make = _made_small if graph.updates else stabilize
+    return make(in_regions(graph, make))
+
+
+def _made_small(graph: Graph) -> Graph:
     simpler, _ = simplify(graph, set())
     return dedupe(fold(without_broadcasts(simpler), evaluate_constants))
 

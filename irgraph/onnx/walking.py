@@ -34,6 +34,7 @@ class Walk:
         self._expansions: dict[Node, Sequence[Value]] = {}
         self._missing: dict[str, Node] = {}  # the first node of each op without a form
         self._stack: list[tuple[Node, str, bool]] = []  # a node, its scope, whether its inputs are written
+        writer.write_all = self.write_inside
 
     def run(self) -> None:
         """Write the whole graph, then give outputs and new values of state their names."""
@@ -47,6 +48,15 @@ class Walk:
         self._require_forms()
         for name, value in self.ends.results.items():
             self._end(name, value)
+
+    def write_inside(self, values: Sequence[Value]) -> None:
+        """Write what a graph within a node consists of, while that node is being written."""
+        outer = self._stack, self._expansions
+        scope = f"{self.writer.scope}{self.writer.current.name or self.writer.current.op.name}/"
+        self._stack, self._expansions = [(value.node, scope, False) for value in reversed(values)], {}
+        while self._stack:
+            self._step(*self._stack.pop())
+        self._stack, self._expansions = outer
 
     def _step(self, node: Node, scope: str, ready: bool) -> None:
         if all(map(self.writer.has, node.outputs)):

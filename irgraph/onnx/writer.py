@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..errors import ExportError
 from ..origin import Origin
 from ..types import DType
 from ..value import Node, Value
+from .loops import Subgraph, write_scan
 from .schema import OPSETS, forms, tensor_type
 from .sizes import Axis, SizeWriter
 
@@ -51,8 +53,10 @@ class Writer:
         self.fallback: dict[str, str] = {}  # what an id is called where nobody named it
         self.current: Node
         self.scope = ""
+        self.inner: set[str] = set()  # ids that only graphs within nodes have
         self._ids: dict[Value, str] = {}
-        self._written: dict[object, int] = {}  # the position of the record
+        self.write_all: Callable[[Sequence[Value]], None]  # what the walk does: values and all that they need
+        self._written: dict[object, tuple[list[Record], int]] = {}  # the place of the record
         self._shared_constants: dict[object, str] = {}
         self._sizes = SizeWriter(self, axes)
 
@@ -86,11 +90,43 @@ class Writer:
         """Undo what was written since a mark."""
         records, constants = mark
         del self.records[records:]
-        self._written = {key: at for key, at in self._written.items() if at < records}
+        where = self.records
+        self._written = {k: at for k, at in self._written.items() if at[0] is not where or at[1] < records}
         while len(self._shared_constants) > constants:
             del self.constants[self._shared_constants.popitem()[1]]
 
+    @contextmanager
+    def inside(self) -> Iterator[list[Record]]:
+        """Write into a graph within a node. It sees what is outside, and nobody sees what it has."""
+        outer = self.records, self._ids, self._written, self.current, self.scope
+        self.records, self._ids, self._written = [], dict(self._ids), dict(self._written)
+        try:
+            yield self.records
+        finally:
+            self.inner.update(id for record in self.records for id in record.outputs)
+            self.records, self._ids, self._written, self.current, self.scope = outer
+
+    def all_records(self) -> Iterator[Record]:
+        """All nodes, also those within others."""
+        stack = self.records[::-1]
+        while stack:
+            record = stack.pop()
+            yield record
+            for attribute in record.attributes.values():
+                if isinstance(attribute, Subgraph):
+                    stack += attribute.records
+
+    def write(
+        self, op_type: str, inputs: tuple[str, ...], attributes: dict[str, Any], dtypes: tuple[DType, ...]
+    ) -> tuple[str, ...]:
+        """Write a node that all opsets have, whose outputs have these dtypes."""
+        return self._write(op_type, inputs, attributes, tuple(OPSETS), dtypes)
+
     # -------------------------------------------------------------------- the protocol of ops
+
+    def scan(self, node: Node) -> Sequence[str]:
+        """Write a scan with its body and return the ids of its outputs."""
+        return write_scan(self, self.write_all, node)
 
     def read(self, value: Value) -> str:
         """The id of a value that is already written."""
@@ -149,15 +185,15 @@ class Writer:
         )
         fallback = f"{self.scope}{self.current.op.name}/{op_type}"
         if shared and key in self._written and self.current.name is None:
-            at = self._written[key]
-            record = self.records[at]
+            where, at = self._written[key]
+            record = where[at]
             missing = dtypes[len(record.outputs) :]  # what the first user of the node did not ask for
             if missing:
                 outputs = (*record.outputs, *[self._new_id(dtype, fallback) for dtype in missing])
-                record = self.records[at] = replace(record, outputs=outputs)
+                record = where[at] = replace(record, outputs=outputs)
             return record.outputs[: len(dtypes)]
         ids = tuple([self._new_id(dtype, fallback) for dtype in dtypes])
-        self._written[key] = len(self.records)
+        self._written[key] = self.records, len(self.records)
         self.records.append(Record(op_type, inputs, ids, attributes, opsets, self.current))
         return ids
 

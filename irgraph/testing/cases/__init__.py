@@ -19,6 +19,7 @@ from . import (
     diagonal_blocks,
     indexing,
     logic,
+    loops,
     matrices,
     normalization,
     ordering,
@@ -56,6 +57,7 @@ _FAMILIES = (
     rearranged,
     normalization,
     complexes,
+    loops,
 )
 
 CASES: tuple[Case, ...] = tuple(case for family in _FAMILIES for case in family.CASES)
