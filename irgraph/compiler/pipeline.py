@@ -1,8 +1,8 @@
 """The compiler, top to bottom.
 
 Once, on named dims: collect → the passes on loops → rewrite → widen (low precision only) → expand → rewrite →
-fold → dedupe → require kernels → fuse → schedule. Once for each binding of the dims: bind → memory, then the executor
-prepares.
+fold → dedupe → require kernels → fuse → schedule. Once for each binding of the dims: bind → memory, then the
+executor prepares.
 """
 
 from __future__ import annotations
