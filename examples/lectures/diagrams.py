@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import networkx
 import numpy as np
 
 # Okabe and Ito's colours, told apart by the colour-blind
@@ -37,21 +38,22 @@ def neurons(axis: Any, columns: Sequence[Sequence[str]], weights: Sequence[Any],
 
 def computation(
     axis: Any,
-    nodes: Mapping[str, str],
-    edges: Mapping[tuple[str, str], str],
-    places: Mapping[str, tuple[float, float]],
-    strong: Sequence[tuple[str, str]] = (),
+    nodes: Mapping[Any, str],
+    edges: Mapping[tuple[Any, Any], str],
+    places: Mapping[Any, tuple[float, float]] | None = None,
 ) -> None:
     """Draw a computation graph: `nodes` maps a name to its text, `edges` maps (from, to) to the text on the
-    edge, `places` maps a name to (x, y). The edges in `strong` are drawn wide."""
+    edge, `places` maps a name to (x, y); without it nodes stand in columns, by the edges before them."""
+    if places is None:
+        columns = map(sorted, networkx.topological_generations(networkx.DiGraph([*edges])))
+        places = {n: (2 * k, (len(c) - 1) / 2 - i) for k, c in enumerate(columns) for i, n in enumerate(c)}
     boxes = {}
     for name, text in nodes.items():
         style = _circle("round,pad=0.35")
         boxes[name] = axis.text(*places[name], text, ha="center", va="center", zorder=3, bbox=style)
     for (start, end), text in edges.items():
         (x0, y0), (x1, y1) = places[start], places[end]
-        colour, width = (RED, 2.6) if (start, end) in strong else (GREY, 1.2)
-        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+        arrow = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
         ends = {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
         axis.annotate("", (x1, y1), (x0, y0), arrowprops=arrow | ends, zorder=4)
         _text(axis, (0.46 * x0 + 0.54 * x1, 0.46 * y0 + 0.54 * y1), text, RED)
