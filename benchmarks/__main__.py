@@ -24,6 +24,7 @@ GROUPS = {
     "derivatives": "first and second derivatives of every op against JAX's",
     "random": "10,000 random graphs against NumPy in float64",
     "conv": "convolutions and steps of convolutional networks against torch, on NumPy and in ONNX Runtime",
+    "lenet": "a LeNet-like network of layers, one training step with momentum, against torch eager",
     "jacobian": "Jacobians and Hessians against JAX and torch; planning; memory",
     "flops": "predicted flops against XLA's count",
     "elimination": "multiplications of elimination orders against published ones",

@@ -21,7 +21,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -37,6 +37,8 @@ TURN_SECONDS = 0.2
 PAUSE_SECONDS = 0.06  # longer than any thread pool spins after its work
 STEPS_CHECKED = 4
 Array = np.ndarray[Any, Any]
+Builder = Callable[[Any], Callable[[], Any]]
+"""What a child calls once with its task, for what it then calls again and again."""
 
 
 @dataclass(frozen=True)
@@ -226,12 +228,12 @@ def _torch_step(task: Network) -> Callable[[], Any]:
     return step
 
 
-BUILDERS = {"irgraph": _irgraph, "onnx": _onnx, "torch": _torch}
+BUILDERS: dict[str, Builder] = {"irgraph": _irgraph, "onnx": _onnx, "torch": _torch}
 
 
-def _serve(pipe: Connection, peer: str, task: Layer | Network) -> None:
+def _serve(pipe: Connection, build: Builder, task: Any) -> None:
     """The child: answers ("check", n) with n results, and ("turn", n) with the median seconds of n calls."""
-    call = BUILDERS[peer](task)
+    call = build(task)
     while True:
         command, count = pipe.recv()
         if command == "check":
@@ -246,12 +248,12 @@ def _serve(pipe: Connection, peer: str, task: Layer | Network) -> None:
 
 
 @contextlib.contextmanager
-def _child(peer: str, task: Layer | Network, threads: int) -> Iterator[Connection]:
+def _child(build: Builder, task: Any, threads: int) -> Iterator[Connection]:
     mine, theirs = multiprocessing.Pipe()
     before = dict(os.environ)
     os.environ.update(pools(threads))  # read when the child imports its libraries
     child = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(theirs, peer, task), daemon=True
+        target=_serve, args=(theirs, build, task), daemon=True
     )
     child.start()
     os.environ.clear()
@@ -279,15 +281,20 @@ def run(options: Options) -> list[Row]:
                 missing(problem.title, LABELS[problem.peer], f"{lacking[0]} is not installed", target)
             )
         else:
-            rows += _measured(problem, target, options)
+            builders = {name: BUILDERS[name] for name in (problem.peer, "torch")}
+            rows += measured(problem, builders, target, options)
     return rows
 
 
-def _measured(problem: Problem, target: str, options: Options) -> list[Row]:
+def measured(problem: Problem, builders: Mapping[str, Builder], target: str, options: Options) -> list[Row]:
+    """The rows of one problem by its own peer and by torch, whose results are equal first."""
     threads = problem.threads or options.threads
     with contextlib.ExitStack() as stack:
-        peers = (problem.peer, "torch")
-        pipes = {name: stack.enter_context(_child(name, problem.task, threads)) for name in peers}
+        peers = tuple(builders)
+        pipes = {
+            name: stack.enter_context(_child(build, problem.task, threads))
+            for name, build in builders.items()
+        }
         difference = _difference(pipes, STEPS_CHECKED if isinstance(problem.task, Network) else 1)
         if difference > 1e-4:
             why = f"wrong: differs by {difference:.1e}"

@@ -245,6 +245,12 @@ BAD: list[tuple[Callable[[], object], type[IrgraphError], str]] = [
     (lambda: nn.GlobalMaxPool()(x(3)), ShapeError, r"images \(N, C, …\)"),
     (lambda: nn.MaxPool2D(0), ShapeError, "pool_size 0"),
     (lambda: nn.Reshape((3, 5))(x(16)), ShapeError, "15\\*batch"),
+    (
+        lambda: nn.MultiHeadAttention(2)(x(5, 8), msk=None),
+        DTypeError,
+        r"unexpected keyword argument 'msk'(?s:.*)options of a call are: training, mask(?s:.*)layer 'multi",
+    ),
+    (lambda: nn.Dense(2)(x(5), x(4)), DTypeError, r"Dense on 2 values with too many positional arguments"),
 ]
 
 

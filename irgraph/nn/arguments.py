@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from typing import Any
@@ -27,6 +27,22 @@ def named_arguments(initialize: Callable[..., None]) -> Callable[..., None]:
         inner(self, *arguments, **keywords)
 
     return __init__
+
+
+def unfit(layer: Any, values: Sequence[Any], options: Mapping[str, Any]) -> str | None:
+    """Why a layer can't be called so, where its `forward` does not take as many values or these options."""
+    signature = inspect.signature(layer.forward)
+    try:
+        signature.bind(*values, **options)
+    except TypeError as error:
+        what = type(layer).__name__
+        names = ", ".join(
+            name for name, each in signature.parameters.items() if each.kind is each.KEYWORD_ONLY
+        )
+        do = f"The options of a call are: training{', ' * bool(names)}{names}."
+        found = f"a call of {what} on {len(values)} value{'s' * (len(values) != 1)} with {error}"
+        return explain(found, f"layer{signature.replace(return_annotation=signature.empty)}", here(), do)
+    return None
 
 
 def _told(cls: type, signature: inspect.Signature, keywords: dict[str, Any], error: TypeError) -> str:

@@ -93,7 +93,7 @@ class Dropout(Layer):
         self.rate = rate
 
     def forward(self, x: Value) -> Value:
-        return dropout(x, self.rate, name=self.random_stream("mask")) if self.training else x
+        return dropout(x, self.rate, name=self.random_stream("mask")) if self.training and self.rate else x
 
 
 class Flatten(Layer):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..autodiff.structure import Tree
 from ..dims import Size
-from ..errors import GraphError, IrgraphError, ShapeError, explain
+from ..errors import DTypeError, GraphError, IrgraphError, ShapeError, explain
 from ..init import Initializer
 from ..ops.operands import as_value
 from ..ops.random import RandomStream
@@ -20,7 +20,7 @@ from ..ops.sources import Parameter, parameter
 from ..origin import here
 from ..types import as_dtype, float32, format_shape
 from ..value import Value
-from .arguments import named_arguments
+from .arguments import named_arguments, unfit
 from .calls import Call, current, running
 
 if TYPE_CHECKING:
@@ -96,6 +96,11 @@ class Layer(ABC):
                 result = self.forward(*given, **options)
             except IrgraphError as error:
                 raise call.located(error) from None
+            except TypeError as error:
+                message = unfit(self, given, options)
+                if message is None:
+                    raise
+                raise call.located(DTypeError(message)) from error
             return call.finished(result)
 
     # ------------------------------------------------------------------------ for subclasses
