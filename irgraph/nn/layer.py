@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..autodiff.structure import Tree
 from ..dims import Size
 from ..errors import DTypeError, GraphError, IrgraphError, ShapeError, explain
 from ..init import Initializer
@@ -22,6 +21,7 @@ from ..types import as_dtype, float32, format_shape
 from ..value import Value
 from .arguments import named_arguments, unfit
 from .calls import Call, current, running
+from .naming import is_trainable, known_sizes, snake_case
 
 if TYPE_CHECKING:
     from .summary import ModelSummary
@@ -129,7 +129,7 @@ class Layer(ABC):
         made = self._own.get(name)
         if made is None:
             self._fix_paths()
-            made = self._own[name] = parameter(path, _numbers(shape, path), kind, init, trainable)
+            made = self._own[name] = parameter(path, known_sizes(shape, path), kind, init, trainable)
         elif made.shape != tuple(shape):
             raise ShapeError(
                 explain(
@@ -228,7 +228,7 @@ class Layer(ABC):
                 str(value.node.op.label): layer._frozen_or(value)
                 for layer in self.walk()
                 for value in layer._own.values()
-                if _trainable(value) == trained
+                if is_trainable(value) == trained
             }
         )
 
@@ -303,15 +303,6 @@ class Layer(ABC):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def snake_case(name: str) -> str:
-    """A class name as a layer's name.
-
-    >>> snake_case("MultiHeadAttention"), snake_case("Conv2DTranspose"), snake_case("SimpleRNN")
-    ('multi_head_attention', 'conv2d_transpose', 'simple_rnn')
-    """
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
 def _layers_in(value: Any) -> Iterator[Layer]:
     if isinstance(value, Layer):
         yield value
@@ -323,26 +314,8 @@ def _layers_in(value: Any) -> Iterator[Layer]:
             yield from _layers_in(each)
 
 
-def _trainable(value: Value) -> bool:
-    return isinstance(value.node.op, Parameter) and value.node.op.trainable
-
-
-def _numbers(shape: Sequence[Size], path: str) -> tuple[int, ...]:
-    for size in shape:
-        if not isinstance(size, int):
-            raise ShapeError(
-                explain(
-                    f"the named dim {size} in the shape {format_shape(tuple(shape))} of {path!r}",
-                    "integers: the size of a parameter must be known",
-                    here(),
-                    "Give the layer's input that size as a number.",
-                )
-            )
-    return tuple(int(size) for size in shape if isinstance(size, int))
-
-
 def _is_shown(key: str, value: object) -> bool:
     return not key.startswith("_") and value is not None and value is not False
 
 
-__all__ = ["Init", "Layer", "Tree", "snake_case"]
+__all__ = ["Init", "Layer"]

@@ -11,13 +11,14 @@ from ..dims import Size, names_of
 from ..errors import DTypeError, FeedError, GraphError, explain
 from ..graph import topological_order
 from ..op import Cost
-from ..ops.sources import Parameter, input
+from ..ops.sources import input
 from ..origin import here
 from ..tables import Table
 from ..types import TensorType
 from ..value import Node, Value
 from ..view.summary import size_text, type_text
 from .calls import Call, running, values_in
+from .naming import is_trainable
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -157,7 +158,7 @@ class _Walk:
         """The numbers of the layer's parameters that were not counted yet; with those of the calls inside."""
         count = sum(self._parameters(inner, True) for inner in call.inner) if inside else 0
         for value in call.layer._own.values():
-            if value not in self._counted and _is_parameter(value):
+            if value not in self._counted and is_trainable(value):
                 self._counted.add(value)
                 count += _number(value)
         return count
@@ -202,17 +203,13 @@ def _counts(layer: Layer) -> tuple[int, int, int]:
     for each in layer.walk():
         other += STREAM_NUMBERS * len(each._streams)
         for value in each._own.values():
-            if not _is_parameter(value):
+            if not is_trainable(value):
                 other += _number(value)
             elif each.frozen:
                 frozen += _number(value)
             else:
                 trained += _number(value)
     return trained, frozen, other
-
-
-def _is_parameter(value: Value) -> bool:
-    return isinstance(value.node.op, Parameter) and value.node.op.trainable
 
 
 def _number(value: Value) -> int:
