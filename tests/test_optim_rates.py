@@ -86,6 +86,14 @@ def test_schedules_are_compared_by_value() -> None:
     assert optim.piecewise({0: 0.1}) == optim.piecewise({0: optim.constant(0.1)})
 
 
+def test_optimizers_and_schedules_tell_their_options() -> None:
+    inner = optim.SGD(optim.cosine(0.1, 9), clip=optim.clip_by_norm(1.0), name="a")
+    assert repr(optim.accumulate(inner, 2)) == (
+        "Accumulated(name='a', optimizer=SGD(name='a', learning_rate=Cosine(rate=0.1, steps=9, end=0.0, "
+        "restarts=False), weight_decay=0.0, clip=ByNorm(limit=1.0), momentum=0.0, nesterov=False), steps=2)"
+    )
+
+
 def test_schedules_end_and_stay() -> None:
     """Beyond the last step torch has no numbers, or others; here the last rate stays."""
     for schedule in (
@@ -287,6 +295,14 @@ def _before() -> None:
     optim.constant(0.1).at(-1)  # here
 
 
+def _step_text() -> None:
+    optim.constant(0.1).at("a")  # type: ignore[arg-type]  # here
+
+
+def _step_number() -> None:
+    optim.constant(0.1)(3)  # type: ignore[arg-type]  # here
+
+
 def _plateau() -> None:
     optim.ReduceLROnPlateau(factor=2.0)  # here
 
@@ -318,6 +334,8 @@ ERRORS: dict[Callable[[], None], tuple[type[IrgraphError], str]] = {
     _rise: (GraphError, "rise=0.05 of 10 steps"),
     _end: (GraphError, "end=-1.0; needed a finite number of at least 0"),
     _before: (GraphError, "the rate at step -1"),
+    _step_text: (DTypeError, "at with step='a'; needed float"),
+    _step_number: (DTypeError, "__call__ with step=3; needed Value"),
     _plateau: (GraphError, "factor=2.0; needed a number between 0 and 1"),
     _plateau_state: (GraphError, "a plateau's state of best; needed bad, cooling and perhaps best"),
 }

@@ -98,8 +98,6 @@ def _sweep(loss: Value, layers: Sequence[Sequence[Value]], step: Step) -> list[U
     for number in reversed(range(len(layers))):
         layer = layers[number]
         ends = [value for value in arrived if level[value] == number]
-        if not ends:
-            raise _unreached(layer)
         cotangents = [_total(arrived[value]) for value in ends]
         updates = step(layer, vjp(ends, layer, cotangents))
         found += updates
@@ -157,11 +155,6 @@ def _total(parts: Sequence[Value]) -> Value:
     for part in parts[1:]:
         found = found + part
     return found
-
-
-def _unreached(layer: Sequence[Value]) -> GraphError:
-    found = f"the layer of {', '.join(parameter.label for parameter in layer)}, which no derivative reaches"
-    return GraphError(explain(found, "a path from it to the loss through the layers after it", here()))
 
 
 @checked

@@ -96,6 +96,12 @@ class Optimizer(ABC):
     def _scoped(self, name: str) -> str:
         return f"{self.name}/{name}" if self.name else name
 
+    def __repr__(self) -> str:
+        options = ", ".join(
+            f"{key}={option!r}" for key, option in vars(self).items() if key != "name" or option
+        )
+        return f"{type(self).__name__.lstrip('_')}({options})"
+
 
 class Rule(Optimizer):
     """An optimizer that moves each parameter by a rule of its own gradient.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
@@ -49,12 +49,14 @@ class Schedule(ABC):
     def formula(self, t: Any, m: Any) -> Any:
         """The rate at step t, with functions of the module m."""
 
+    @checked
     def __call__(self, step: Value) -> Value:
         """The rate as a node of an integer step counter, which starts from 0."""
         rate: Value = self.formula(step.astype(_FLOAT64), _GRAPH)
         return rate
 
-    def at(self, step: Any) -> Any:
+    @checked
+    def at(self, step: float | Sequence[float] | np.ndarray) -> Any:
         """The rate of a step, or an array of rates for an array of steps: for plots and tables.
 
         Raises GraphError for a step below 0.
