@@ -8,6 +8,7 @@ import pytest
 import irgraph as ig
 from irgraph.errors import DTypeError, GraphError, ShapeError
 from irgraph.nn import Block, Dense, Dropout, Residual, Sequential
+from irgraph.ops.random import counting_draws
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 
@@ -61,6 +62,19 @@ def test_training_is_fixed_when_built_and_inherited() -> None:
 def test_a_dropout_layer_called_twice_draws_two_masks() -> None:
     drop = Dropout(0.5, name="drop")
     a, b = ig.compile([drop(ig.ones((100,)), training=True), drop(ig.ones((100,)), training=True)])()
+    assert (a != b).any()
+
+
+def test_a_graph_that_is_built_twice_draws_the_same_numbers() -> None:
+    drop = Dropout(0.5, name="drop")
+
+    def built() -> list[ig.Value]:
+        with counting_draws():
+            return [drop(ig.ones((100,)), training=True) for _ in range(2)]
+
+    (a, b), (c, d) = (ig.compile(built(), seed=1)() for _ in range(2))
+    assert (a == c).all()
+    assert (b == d).all()
     assert (a != b).any()
 
 

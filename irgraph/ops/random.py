@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -141,17 +144,34 @@ class RandomStream:
         self.key = state(f"{name}/key", dtype="int64", init=initializers.seed())
         self.step = state(f"{name}/step", dtype="int64")
         self.following = self.step + 1  # one value, however many draws commit it
-        self._draws = 0
+        self._draws: Counter[str] = Counter()
 
     def next_label(self) -> str:
         """What tells the next draw from the others."""
-        self._draws += 1
-        return self.name if self._draws == 1 else f"{self.name}/draw{self._draws}"
+        counts = _draws.get()
+        counts = self._draws if counts is None else counts
+        counts[self.name] += 1
+        return self.name if counts[self.name] == 1 else f"{self.name}/draw{counts[self.name]}"
 
     def words(self, label: str, shape: Shape, bits: int) -> Value:
         """Random words; whatever reads them, if only a gradient does, moves the stream on."""
         words = Philox(shape, zlib.crc32(label.encode()), bits)(self.key, self.step)
         return with_update(words, {self.step: self.following})
+
+
+_draws: ContextVar[Counter[str] | None] = ContextVar("draws of each stream on one graph", default=None)
+
+
+@contextmanager
+def counting_draws() -> Iterator[None]:
+    """Within it, the draws of every stream are counted anew: a graph that is built twice draws the same numbers
+    from equal states.
+    """
+    token = _draws.set(Counter())
+    try:
+        yield
+    finally:
+        _draws.reset(token)
 
 
 def _stream(name: str | RandomStream) -> RandomStream:
