@@ -164,8 +164,8 @@ _draws: ContextVar[Counter[str] | None] = ContextVar("draws of each stream on on
 
 @contextmanager
 def counting_draws() -> Iterator[None]:
-    """Within it, the draws of every stream are counted anew: a graph that is built twice draws the same numbers
-    from equal states.
+    """Within it, the draws of every stream are counted anew: a graph that is built twice draws the same
+    numbers from equal states.
     """
     token = _draws.set(Counter())
     try:
