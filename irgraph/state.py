@@ -62,7 +62,8 @@ class State(Mapping[str, np.ndarray[Any, Any]]):
         for name, value in variables.items():
             known = self._types.get(name)
             op = value.node.op
-            if isinstance(op, Parameter) and not op.trainable and self._inits.get(name, op.init) != op.init:
+            started = self._inits.get(name)
+            if isinstance(op, Parameter) and not op.trainable and started and not op.init.agrees(started):
                 raise GraphError(
                     explain(
                         f"the state variable {name!r}, which starts from {attribute_text(op.init, {})}",

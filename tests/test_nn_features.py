@@ -146,6 +146,15 @@ def test_fitting_reaches_a_state_that_exists(layer: Callable[[], Any]) -> None:
     np.testing.assert_array_equal(ig.compile(made(value), state=f.state)(x=fed), f(x=fed))
 
 
+def test_a_model_that_is_built_anew_reads_the_state() -> None:
+    value = ig.input("x", ("batch", 4), "float64")
+    f = ig.compile(Standardize(name="scale").fit(DATA)(value))
+    g = ig.compile(Standardize(name="scale")(value), state=f.state)
+    np.testing.assert_array_equal(g(x=MORE), f(x=MORE))
+    with pytest.raises(GraphError, match=r"state variable 'scale.mean', which starts from fitted"):
+        ig.compile(Standardize(name="scale").fit(MORE)(value), state=f.state)  # by accident of one name
+
+
 def test_an_unfitted_model_on_a_fitted_state_reads_it() -> None:
     fitted, fresh = (Standardize(name="scale") for _ in range(2))
     f = ig.compile(fitted.fit(DATA)(ig.input("x", ("batch", 4), "float64")))
@@ -331,6 +340,10 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] = {
     ),
     "no table": (lambda: QuantileNormalize().fit(np.zeros((2, 3, 4))), ShapeError, ("a table",)),
     "one quantile": (lambda: QuantileNormalize(1), ShapeError, ("1 quantiles", "at least 2")),
+    "half a quantile": (lambda: QuantileNormalize(2.5), ShapeError, ("quantiles=2.5",)),  # type: ignore[arg-type]
+    "axis": (lambda: Standardize("a"), DTypeError, ("Standardize with axis='a'",)),  # type: ignore[arg-type]
+    "text labels": (lambda: KernelFeatures(DATA, labels=list("ab")), FeedError, ("dtype <U1",)),
+    "a state": (lambda: Standardize().fit(DATA, state=3), DTypeError, ("Standardize.fit with state=3",)),  # type: ignore[arg-type]
     "output": (lambda: QuantileNormalize(output="gauss"), ShapeError, ('"uniform" or "normal"',)),  # type: ignore[arg-type]
     "too few centers": (lambda: RBFFeatures(99).fit(DATA), ShapeError, ("60 examples", "99")),
     "gamma": (lambda: RBFFeatures(DATA, gamma=-1.0), ShapeError, ("gamma=-1.0",)),

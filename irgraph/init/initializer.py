@@ -24,6 +24,10 @@ class Initializer(ABC):
     def values(self, type: TensorType, random: np.random.Generator, seed: int) -> Array | float:
         """An array of the type's shape, or one number for all elements."""
 
+    def agrees(self, other: Initializer) -> bool:
+        """Whether a variable that started from the other may be read as one that starts from this."""
+        return self == other
+
 
 def initial_array(name: str, type: TensorType, init: Initializer, seed: int) -> Array:
     """The initial value of the variable `name` under a seed, in the type's dtype."""

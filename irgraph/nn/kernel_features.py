@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from ..errors import DTypeError, ShapeError, explain
 from ..ops.comparison import maximum
 from ..ops.elementary import exp
@@ -71,6 +72,7 @@ class RBFFeatures(FittedLayer):
         else:
             self.centers = positive("centers", centers)  # type: ignore[arg-type]
 
+    @checked
     def fit(self, data: Data, state: State | None = None, seed: int = 0) -> RBFFeatures:
         """Choose the centers among the rows of `data` (examples, features), at random by `seed`. Returns the
         layer.
@@ -138,6 +140,7 @@ class KernelFeatures(FittedLayer):
         self._labeled = labels is not None
         self.fit(data, labels=labels)
 
+    @checked
     def fit(self, data: Data, state: State | None = None, labels: Any = None) -> KernelFeatures:
         """Compare with the rows of other `data` (examples, features). Returns the layer.
 
@@ -155,7 +158,7 @@ class KernelFeatures(FittedLayer):
                 )
             )
         if self._labeled:
-            tables["labels"] = np.asarray(labels, np.float64)
+            tables["labels"] = all_of(labels)
             if tables["labels"].shape != (len(rows),):
                 found = f"labels of shape {tables['labels'].shape} for {len(rows)} examples"
                 raise ShapeError(explain(found, f"shape ({len(rows)},)", here()))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..arguments import checked
 from ..errors import ShapeError, explain
 from ..ops.comparison import greater, greater_equal, less, less_equal, maximum, minimum, where
 from ..ops.constants import constant
@@ -22,6 +23,7 @@ from ..origin import here
 from ..state import State
 from ..types import format_shape
 from ..value import Value
+from .dense import positive
 from .fitted import Data, FittedLayer, all_of
 
 _BOUND = 1e-7  # probabilities nearer to 0 and 1 would be far out in a normal distribution
@@ -62,12 +64,13 @@ class QuantileNormalize(FittedLayer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if quantiles < 2:
+        if positive("quantiles", quantiles) < 2:
             raise ShapeError(explain(f"{quantiles} quantiles", "at least 2", here()))
         if output not in ("uniform", "normal"):
             raise ShapeError(explain(f"output={output!r}", '"uniform" or "normal"', here()))
         self.quantiles, self.output = quantiles, output
 
+    @checked
     def fit(self, data: Data, state: State | None = None) -> QuantileNormalize:
         """Take the quantiles of `data`: an array (examples, features), or an iterator of batches of it, which
         are put together. Returns the layer.

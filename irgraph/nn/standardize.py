@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import checked
 from ..errors import ShapeError, explain
 from ..ops.operands import as_float
 from ..ops.shape import reshape
@@ -41,8 +42,9 @@ class Standardize(FittedLayer):
 
     def __init__(self, axis: Axis = -1, *, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis = axis
+        self.axis = axis if axis is None or np.ndim(axis) else int(axis)  # type: ignore[arg-type]
 
+    @checked
     def fit(self, data: Data, state: State | None = None) -> Standardize:
         """Take the statistics of `data`: an array of examples, or an iterator of batches. Returns the layer.
 
