@@ -10,6 +10,7 @@ import numpy as np
 
 # Okabe and Ito's colours, told apart by the colour-blind
 BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#777777"
+PINK = "#CC79A7"
 
 
 def neurons(axis: Any, columns: Sequence[Sequence[str]], weights: Sequence[Any], label: str = "{:g}") -> None:

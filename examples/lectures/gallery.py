@@ -20,14 +20,14 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from cycler import cycler
-from diagrams import BLUE, GREEN, GREY, ORANGE, RED, SKY
+from diagrams import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY
 from PIL import Image
 
 HERE = Path(__file__).parent
 PICTURES = HERE.parent.parent / "docs" / "pictures" / "lectures"
 STYLE = {
     "axes.grid": True,
-    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, SKY, GREY]),
+    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, SKY, PINK, GREY]),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 11,
