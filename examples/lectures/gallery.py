@@ -70,7 +70,7 @@ def save(figure: Any, numbers: Numbers, path: Path) -> None:
 
 def programs() -> list[Path]:
     """The programs in the order of the lectures."""
-    return sorted(HERE.glob("[0-9][0-9]_*.py"))
+    return sorted(HERE.glob("[0-9][0-9]*_*.py"))
 
 
 def load(path: Path) -> Main:

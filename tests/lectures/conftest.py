@@ -15,18 +15,18 @@ LECTURES = Path(__file__).parent.parent.parent / "examples" / "lectures"
 
 
 @cache
-def load(number: int) -> Any:
+def load(number: str) -> Any:
     """The `main` of a program."""
     sys.path.insert(0, str(LECTURES))
     try:
-        (path,) = LECTURES.glob(f"{number:02}_*.py")
+        (path,) = LECTURES.glob(f"{number}_*.py")
         return importlib.import_module("gallery").load(path)
     finally:
         sys.path.remove(str(LECTURES))
 
 
 @cache
-def run(number: int) -> dict[str, Any]:
+def run(number: str) -> dict[str, Any]:
     """The numbers of a program in its small setting; its picture is drawn to the last dot and thrown away."""
     main = load(number)
     figure, numbers = main(**main.__globals__.get("SMALL", {}))
@@ -35,9 +35,9 @@ def run(number: int) -> dict[str, Any]:
     return dict(numbers)
 
 
-def number_of(request: pytest.FixtureRequest) -> int:
+def number_of(request: pytest.FixtureRequest) -> str:
     """The number of the program that the test file is named after: test_03_neuron.py, program 03."""
-    return int(request.path.stem.split("_")[1])
+    return request.path.stem.split("_")[1]
 
 
 @pytest.fixture

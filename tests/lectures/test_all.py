@@ -11,7 +11,7 @@ import pytest
 import irgraph as ig
 
 ROOT = Path(__file__).parent.parent.parent
-PROGRAMS = sorted((ROOT / "examples" / "lectures").glob("[0-9][0-9]_*.py"))
+PROGRAMS = sorted((ROOT / "examples" / "lectures").glob("[0-9][0-9]*_*.py"))
 GALLERY = ROOT / "docs" / "lectures.md"
 
 
