@@ -250,6 +250,11 @@ BAD: list[tuple[Callable[[], object], type[IrgraphError], str]] = [
         DTypeError,
         r"unexpected keyword argument 'msk'(?s:.*)options of a call are: training, mask(?s:.*)layer 'multi",
     ),
+    (
+        lambda: nn.Block(lambda x, a: a(x), a=nn.Dense(2))(x(5), x(4)),
+        DTypeError,
+        r"call of Block on 2 values with multiple values for argument 'a'; needed <lambda>\(x, a\)",
+    ),
     (lambda: nn.Dense(2)(x(5), x(4)), DTypeError, r"Dense on 2 values with too many positional arguments"),
 ]
 

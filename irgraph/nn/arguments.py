@@ -29,9 +29,12 @@ def named_arguments(initialize: Callable[..., None]) -> Callable[..., None]:
     return __init__
 
 
-def unfit(layer: Any, values: Sequence[Any], options: Mapping[str, Any]) -> str | None:
-    """Why a layer can't be called so, where its `forward` does not take as many values or these options."""
-    signature = inspect.signature(layer.forward)
+def unfit(
+    layer: Any, values: Sequence[Any], options: Mapping[str, Any], function: Callable[..., Any] | None = None
+) -> str | None:
+    """Why a layer can't be called so, where its `forward` (or the function that it calls) does not take as
+    many values or these options."""
+    signature = inspect.signature(function or layer.forward)
     try:
         signature.bind(*values, **options)
     except TypeError as error:
@@ -39,9 +42,10 @@ def unfit(layer: Any, values: Sequence[Any], options: Mapping[str, Any]) -> str 
         names = ", ".join(
             name for name, each in signature.parameters.items() if each.kind is each.KEYWORD_ONLY
         )
-        do = f"The options of a call are: training{', ' * bool(names)}{names}."
+        do = "" if function else f"The options of a call are: training{', ' * bool(names)}{names}."
         found = f"a call of {what} on {len(values)} value{'s' * (len(values) != 1)} with {error}"
-        return explain(found, f"layer{signature.replace(return_annotation=signature.empty)}", here(), do)
+        called = getattr(function, "__name__", "layer")
+        return explain(found, f"{called}{signature.replace(return_annotation=signature.empty)}", here(), do)
     return None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..errors import GraphError, ShapeError, explain
+from ..errors import DTypeError, GraphError, IrgraphError, ShapeError, explain
 from ..origin import here
 from ..types import format_shape
 from ..value import Value
+from .arguments import unfit
 from .layer import Layer
 from .sequential import Part, Sequential
 
@@ -44,7 +45,13 @@ class Block(Layer):
         return list(dict.fromkeys(self._layers.values()))
 
     def forward(self, *inputs: Any) -> Any:
-        return self._function(*inputs, **self._layers)
+        try:
+            return self._function(*inputs, **self._layers)
+        except TypeError as error:
+            message = unfit(self, inputs, self._layers, self._function)
+            if message is None or isinstance(error, IrgraphError):
+                raise
+            raise DTypeError(message) from error
 
     def __repr__(self) -> str:
         name = getattr(self._function, "__name__", "function")
