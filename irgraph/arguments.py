@@ -122,7 +122,8 @@ def _is_array(argument: object, kinds: str) -> bool:
 
 
 def _words(hint: Any) -> str:
-    return re.sub(r"(\w+\.)+(?=\w)", "", hint.__name__ if type(hint) is type else str(hint))
+    plain = isinstance(hint, type) and not typing.get_args(hint)
+    return re.sub(r"(\w+\.)+(?=\w)", "", hint.__name__ if plain else str(hint))
 
 
 def _short(argument: object) -> str:
