@@ -1,6 +1,6 @@
 """irgraph: models as static graphs, built in Python before they run."""
 
-from . import arguments, errors, init, linalg, losses, metrics, nn, onnx, optim, view
+from . import arguments, errors, init, linalg, losses, metrics, nn, onnx, optim, train, view
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
@@ -107,6 +107,7 @@ from .ops.trigonometric import (
 from .ops.update import with_update
 from .parsing import parse
 from .state import State
+from .train import Trainer
 from .types import DType, TensorType
 from .value import Node, Value
 from .verify import verify
@@ -127,6 +128,7 @@ __all__ = [
     "RandomStream",
     "State",
     "TensorType",
+    "Trainer",
     "Value",
     "__version__",
     "abs",
@@ -336,6 +338,7 @@ __all__ = [
     "to_networkx",
     "topk",
     "trace",
+    "train",
     "transpose",
     "tril",
     "triu",

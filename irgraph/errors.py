@@ -46,6 +46,10 @@ class NumericalError(IrgraphError, ArithmeticError):
     """What was fed has no result: a singular matrix to be inverted, one that is not positive definite."""
 
 
+class CheckpointError(IrgraphError, RuntimeError):
+    """A checkpoint that can't be written, is damaged, or is of another model."""
+
+
 class ExportError(IrgraphError, ValueError):
     """A graph has no form in the exchange format asked for."""
 

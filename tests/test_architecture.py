@@ -232,6 +232,7 @@ HEAVY = (
     "matplotlib",
     "cupy",
     "rich",
+    "safetensors",
     "typer",
     "scipy",
     "torch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,30 @@ def training_curve(
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=QUIET)
+    return figure
+
+
+def history_curves(epochs: Sequence[int], columns: Mapping[str, Sequence[float | None]]) -> Figure:
+    """The values of each epoch: one plot for each name, that of training and `val_` of it together.
+
+    Raises MissingExtra without Matplotlib.
+    """
+    figures = import_extra("matplotlib.figure", "demo", "draw the history")
+    names = list(dict.fromkeys(name.removeprefix("val_") for name in columns))
+    height = 2.2 + 2.2 * max(1, len(names))
+    figure: Figure = figures.Figure(figsize=(8, height), dpi=150, layout="constrained")
+    rows = figure.subplots(max(1, len(names)), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(rows, names, strict=False):
+        for key, label, color in ((name, "training", SMOOTH), (f"val_{name}", "validation", ACCURACY)):
+            if key in columns:
+                values = np.array([np.nan if value is None else value for value in columns[key]], float)
+                axes.plot(epochs, values, color=color, linewidth=1.8, marker="o", markersize=3, label=label)
+        axes.set_ylabel(name)
+        axes.legend(frameon=False)
+        axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=QUIET)
+    rows[-1].set_xlabel("epoch")
     return figure
 
 
