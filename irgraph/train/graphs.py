@@ -14,6 +14,7 @@ from .. import losses, metrics
 from ..compiler.protocol import Executor
 from ..errors import DTypeError, GraphError, NonFiniteError, ShapeError, explain
 from ..function import Function, compile
+from ..ops.random import counting_draws
 from ..ops.sources import input
 from ..ops.taps import tap
 from ..optim.optimizer import Optimizer
@@ -139,6 +140,7 @@ class Graphs:
             return self.model(**data, **options)
         return self.model(*data, **options) if self.x.form == "tuple" else self.model(data, **options)
 
+    @counting_draws()  # so that a step that is built again, to be looked at, drops out the same
     def _outputs(self, training: bool) -> tuple[dict[str, Any], Value, dict[str, Value]]:
         """Loss and measures by name, the loss again, and the inputs."""
         inputs = self.x.inputs()
