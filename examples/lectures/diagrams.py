@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import networkx
@@ -73,6 +73,15 @@ def two_classes(axis: Any, points: Any, kinds: Any, size: float = 130, names: Se
         axis.scatter(x, y, s=size, color=colour, marker=marker, edgecolor="w", linewidth=0.5, zorder=3)
     for (x, y), name in zip(points, names, strict=False):
         axis.annotate(name, (x, y), (9, 9), textcoords="offset points")
+
+
+def regions(axis: Any, f: Callable[..., Any], points: Any, kinds: Any, span: float = 4) -> None:
+    """Draw where a score f(x=points) is positive and where not, and the points of two classes."""
+    line = np.linspace(-span, span, 120, dtype="float32")
+    scores = f(x=np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)).reshape(120, 120)
+    axis.contourf(line, line, scores, [-np.inf, 0, np.inf], colors=[RED, BLUE], alpha=0.25)
+    two_classes(axis, points, kinds, size=25)
+    axis.set(xlabel="x₁", ylabel="x₂", xlim=(-span, span), ylim=(-span, span))
 
 
 def _circle(shape: str = "circle,pad=0.4") -> dict[str, Any]:
