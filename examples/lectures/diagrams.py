@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 import networkx
 import numpy as np
+from PIL import Image
 
 # Okabe and Ito's colours, told apart by the colour-blind
 BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#777777"
@@ -92,3 +94,10 @@ def _text(axis: Any, where: tuple[float, float], text: str, colour: str) -> None
     if text:
         box = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
         axis.text(*where, text, color=colour, ha="center", va="center", fontsize=9, zorder=5, bbox=box)
+
+
+def laid_out(axis: Any, picture: Any) -> None:
+    """Show a picture of `irgraph.draw`."""
+    with Image.open(BytesIO(picture.png(dpi=200))) as image:
+        axis.imshow(np.asarray(image.convert("RGB")), interpolation="antialiased")
+    axis.set_axis_off()
