@@ -24,6 +24,9 @@ from .calls import Call, current, running
 from .naming import is_trainable, known_sizes, snake_case
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..state import State
     from .summary import ModelSummary
 
 Init = Initializer | np.ndarray | float | None
@@ -256,6 +259,40 @@ class Layer(ABC):
         from .summary import summarize
 
         return summarize(self, inputs, training, depth, sizes)
+
+    def save_weights(self, path: str | Path, state: State) -> Path:
+        """Save the layer's parameters and states to a folder; the path of the new checkpoint.
+
+        They are read from `state`, as it is now; what was saved there before is kept until the new one is
+        whole. Raises GraphError where the layer has no variables yet or the state lacks them, CheckpointError
+        where it can't be written.
+
+        >>> import tempfile
+        >>> import irgraph as ig
+        >>> hidden = ig.nn.Dense(2, weight_init=1.0, name="hidden")
+        >>> f = ig.compile(hidden(ig.input("x", ("batch", 1))))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = hidden.save_weights(folder, f.state)
+        ...     f.state["hidden.w"] = [[5.0, 6.0]]
+        ...     hidden.load_weights(folder, f.state)
+        >>> f(x=[[3.0]])
+        array([[3., 3.]], dtype=float32)
+        """
+        from .storing import save_weights
+
+        return save_weights(self, path, state)
+
+    def load_weights(self, path: str | Path, state: State) -> None:
+        """Load the layer's parameters and states into `state`, from what `save_weights` wrote.
+
+        The file may be of this layer, of one that it is a part of, or of one built alike under another path;
+        or a checkpoint of a whole state. All other variables stay. Raises CheckpointError for another layer's
+        file, with what is missing, what is unexpected and which types differ, and for a damaged one; the
+        state is as before then.
+        """
+        from .storing import load_weights
+
+        load_weights(self, path, state)
 
     # ------------------------------------------------------------------------ freezing
 

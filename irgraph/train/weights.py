@@ -72,15 +72,16 @@ def write_state(
         stored = {name: array for name, array in stored.items() if name in wanted}
     else:
         wanted = list(state)
-    differences = _differences(stored, state, wanted)
-    if differences:
-        found = f"{what}, which is of another model: {'; '.join(differences)}"
+    wrong = differences(stored, state, wanted)
+    if wrong:
+        found = f"{what}, which is of another model: {'; '.join(wrong)}"
         do = "Build the model that it was saved from, or load some variables only with names=[...]."
         raise CheckpointError(explain(found, "the variables of the state", here(), do))
     state.update(stored)
 
 
-def _differences(stored: Mapping[str, Array], state: State, wanted: list[str]) -> list[str]:
+def differences(stored: Mapping[str, Array], state: State, wanted: list[str]) -> list[str]:
+    """What is missing, what is unexpected, and which types differ, in words; empty where all is well."""
     missing = [f"{name} {state.type_of(name)}" for name in wanted if name not in stored]
     unexpected = [f"{name} {_type(array)}" for name, array in stored.items() if name not in wanted]
     other = [
