@@ -64,6 +64,7 @@ class Fit:
         self.callbacks = callbacks
         self.progress = progress
         self._evaluate = evaluate
+        self._step = trainer.step  # compiled here, so that the state has all its variables
         self._each_step = [each for each in callbacks if wants_steps(each)]
         self._snapshot = Snapshot(trainer)
         source.first = trainer.position.first
@@ -122,7 +123,7 @@ class Fit:
     def _steps(self, interrupts: Interrupts) -> None:
         """The steps of an epoch that are left. All that runs a thousand times a second is here."""
         trainer, position, progress = self.trainer, self.trainer.position, self.progress
-        step, sums, add, clock = trainer.step, trainer.sums, trainer.sums.add, time.perf_counter
+        step, sums, add, clock = self._step, trainer.sums, trainer.sums.add, time.perf_counter
         each_step = self._each_step
         for feeds, count, weight in self.source.epoch(position.epoch, position.step):
             self.feeds = feeds

@@ -21,8 +21,8 @@ SHOWN = 12  # rows of a table before the middle is left out
 class History(Mapping[str, list[Any]]):
     """The values of each epoch by name: `history["loss"]`, `history["val_accuracy"]`.
 
-    `seconds` are the durations of the epochs, `stopped` says why training ended before its last epoch, and
-    `restarts` holds the histories of all starts, where there were several, by seed.
+    `seconds` are the durations of the epochs, and `stopped` says why training ended before its last epoch.
+    Where there were several starts, `restarts` has the histories of all and `scores` their losses, by seed.
 
     >>> history = History()
     >>> history.append(1, {"loss": 0.5, "accuracy": 0.75}, 0.1)
@@ -40,6 +40,7 @@ class History(Mapping[str, list[Any]]):
     seconds: list[float] = field(default_factory=list)
     stopped: str = ""
     restarts: dict[int, History] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
 
     def append(self, epoch: int, values: Mapping[str, Any], seconds: float) -> None:
         """Add an epoch, counted from 1. A value that others have not, or lack, is None there."""
@@ -96,6 +97,7 @@ class History(Mapping[str, list[Any]]):
         }
         if self.restarts:
             found["restarts"] = {str(seed): each.to_dict() for seed, each in self.restarts.items()}
+            found["scores"] = {str(seed): score for seed, score in self.scores.items()}
         return found
 
     @staticmethod
@@ -103,7 +105,9 @@ class History(Mapping[str, list[Any]]):
         """The history that `to_dict` gave."""
         restarts = {int(seed): History.from_dict(each) for seed, each in found.get("restarts", {}).items()}
         columns = {name: list(column) for name, column in found["columns"].items()}
-        return History(list(found["epochs"]), columns, list(found["seconds"]), found["stopped"], restarts)
+        scores = {int(seed): float(score) for seed, score in found.get("scores", {}).items()}
+        stopped: str = found["stopped"]
+        return History(list(found["epochs"]), columns, list(found["seconds"]), stopped, restarts, scores)
 
     def to_json(self) -> str:
         """As text; `from_json` reads it."""
@@ -126,7 +130,13 @@ class History(Mapping[str, list[Any]]):
         return Table("", [("epoch", ">"), *[(name, ">") for name in shown]], rows)
 
     def __repr__(self) -> str:
-        return str(self.table()) + (f"\nstopped: {self.stopped}" if self.stopped else "")
+        lines = [str(self.table())]
+        if self.scores:
+            told = ", ".join(f"{score:.4g} (seed {seed})" for seed, score in self.scores.items())
+            lines.append(f"the best of {len(self.scores)} starts: {told}")
+        if self.stopped:
+            lines.append(f"stopped: {self.stopped}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

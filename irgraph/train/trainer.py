@@ -14,6 +14,7 @@ from ..errors import DTypeError, GraphError, explain
 from ..executor import as_executor
 from ..function import Function
 from ..optim.optimizer import Optimizer
+from ..optim.wrapping import accumulate as accumulate_gradients
 from ..origin import here
 from ..state import State
 from ..types import as_dtype
@@ -26,6 +27,7 @@ from .history import History
 from .joining import joined
 from .position import Position, data_form, keyed, packed, require_same_source, require_training, unpack
 from .progress import find_progress
+from .restarts import fit_from_each, require_restarts
 from .sources import Given, sources
 from .structure import Structure
 from .sums import Sums
@@ -83,8 +85,7 @@ class Trainer:
         self.model = model
         self.loss = find_loss(loss)
         self.metrics = find_measures(metrics)
-        self.optimizer = optimizer
-        self.accumulate = accumulate
+        self.optimizer = optimizer if accumulate == 1 else accumulate_gradients(optimizer, accumulate)
         self.seed = seed
         self.executor = as_executor(executor)
         self.state = State(self.executor.to_device, self.executor.to_host) if state is None else state
@@ -118,6 +119,7 @@ class Trainer:
         steps_per_epoch: int | None = None,
         weights: Any = None,
         resume: str | Path | None = None,
+        restarts: int = 1,
         progress: bool = True,
     ) -> History:
         """Train for some epochs; the values of each epoch.
@@ -132,6 +134,9 @@ class Trainer:
         `resume` goes on from the newest whole checkpoint of a folder to epoch `epochs`, as if nothing had
         happened: bit for bit. Without a checkpoint there it starts.
 
+        `restarts` trains as often, from the initial values of the trainer's seed and of the next ones, and
+        keeps the state of the smallest validation loss, or loss where there is no validation.
+
         Ctrl-C stops after the step that runs, and returns the history so far; a second one raises.
 
         Raises FeedError for data that are empty, of different lengths, or not finite, and for an iterable
@@ -143,30 +148,42 @@ class Trainer:
         given = Given(x, y, weights, batch_size, shuffle, drop_last, steps_per_epoch)
         source, held_out = sources(self, given, validation, validation_split)
         self.callbacks = sorted(callbacks, key=lambda callback: callback.last)
+        if restarts != 1:
+            require_restarts(restarts, resume, source)
+            scored = source if held_out is None else held_out
+            return fit_from_each(
+                self,
+                restarts,
+                lambda: self._run(source, held_out, epochs, progress),
+                lambda: float(self._evaluated(scored)["loss"]),
+            )
         if resume is not None and storage.exists(resume):
             self.resume(resume)
         elif self.resumed is None:
-            self._restart()
+            self.restart()
+        return self._run(source, held_out, epochs, progress)
+
+    def _run(self, source: Source, held_out: Source | None, epochs: int, progress: bool) -> History:
+        """Train from the position, on which the callbacks were told to go on."""
         if self.resumed is not None:
             require_same_source(self.source_form, source.described(), self.position.step)
         self.source_form = source.described()
         for callback in self.callbacks:
             callback.on_fit_begin(self)
         for key, callback in keyed(self.callbacks).items():
-            if key in (self.resumed or {}):
-                callback.restore((self.resumed or {})[key])
+            if self.resumed is not None and key in self.resumed:
+                callback.restore(self.resumed[key])
         self.resumed = None
         evaluate = None if held_out is None else lambda: self._evaluated(held_out)
-        Fit(
-            self, source, evaluate, self.position.first + epochs, self.callbacks, find_progress(progress)
-        ).run()
+        last = self.position.first + epochs
+        Fit(self, source, evaluate, last, self.callbacks, find_progress(progress)).run()
         return self.history
 
-    def _restart(self) -> None:
-        """Start a training: a new history, at the first step of the next epoch."""
+    def restart(self, epoch: int | None = None) -> None:
+        """Start a training with a new history at an epoch, by default the next one."""
         done = self.position
-        epoch = done.epoch + (done.step > 0)
-        self.position = Position(epoch, 0, done.steps, epoch)
+        first = done.epoch + (done.step > 0) if epoch is None else epoch
+        self.position = Position(first, 0, done.steps, first)
         self.history = History()
         self.sums.clear()
 
