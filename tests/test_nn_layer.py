@@ -146,3 +146,11 @@ def test_a_layer_refuses_inputs_of_another_size_and_later_layers_after_its_call(
         model(x(7))
     with pytest.raises(GraphError, match="added to a model that was called"):
         model.add(Dense(2))
+
+
+def test_a_model_that_was_called_is_summarized_as_it_was() -> None:
+    model = Sequential([Dense(3), Dense(2)])
+    with pytest.raises(GraphError, match="no input to summarize"):
+        model.summary()
+    model(x())
+    assert str(model.summary(batch=5)) == str(model.summary((4,), batch=5))

@@ -17,7 +17,7 @@ from ..ops.operands import as_value
 from ..ops.random import RandomStream
 from ..ops.sources import Parameter, parameter
 from ..origin import here
-from ..types import as_dtype, float32, format_shape
+from ..types import TensorType, as_dtype, float32, format_shape
 from ..value import Value
 from .arguments import named_arguments, unfit
 from .calls import Call, current, running
@@ -62,6 +62,7 @@ class Layer(ABC):
     _path: str | None = None
     _owner: tuple[Layer, str] | None = None
     _frozen: bool = False
+    _called_on: tuple[TensorType, ...] = ()  # at the first call
     _own: dict[str, Value]  # by the name within the layer
     _as_frozen: dict[Value, Value]
     _streams: dict[str, RandomStream]
@@ -104,6 +105,9 @@ class Layer(ABC):
                 if message is None:
                     raise
                 raise call.located(DTypeError(message)) from error
+            plain = [value.type for value in given if isinstance(value, Value)]
+            if not self._called_on and len(plain) == len(given):
+                self._called_on = tuple(plain)
             return call.finished(result)
 
     # ------------------------------------------------------------------------ for subclasses
@@ -241,9 +245,9 @@ class Layer(ABC):
         """A table of what a call consists of: a row for each call of a layer inside, and the totals.
 
         `inputs` are graph values, or shapes of one example, which get the named dim `batch`; none where the
-        model states `input_shape` or `input_dim`. `sizes` are numbers for named dims; the others stay names,
-        and flops and bytes formulas of them. `depth` says how many levels of layers have rows. Shared
-        parameters count once. The layer stays as it was: nothing is built or drawn.
+        model was called before, or states `input_shape` or `input_dim`. `sizes` are numbers for named dims;
+        the others stay names, and flops and bytes formulas of them. `depth` says how many levels of layers
+        have rows. Shared parameters count once. The layer stays as it was: nothing is built or drawn.
 
         Raises GraphError without a shape, FeedError for a size of an unknown name, and what the call raises.
 

@@ -165,7 +165,10 @@ class _Walk:
 
 
 def _inputs(layer: Layer, given: Sequence[Any]) -> list[Any]:
-    """What to call the layer on: values as they are, shapes of one example as an input of a named batch."""
+    """What to call the layer on: values as they are, shapes of one example as an input of a named batch,
+    nothing as at its first call, else as it states."""
+    if not given and layer._called_on:
+        return [input(f"x{n}", type.shape, type.dtype) for n, type in enumerate(layer._called_on)]
     if not given and layer.input_shape is None:
         do = "Write model.summary((28, 28)), of one example, or model.summary(x)."
         raise GraphError(explain("no input to summarize for", "its shape, or input_shape=", here(), do))
@@ -188,11 +191,14 @@ def _inputs(layer: Layer, given: Sequence[Any]) -> list[Any]:
 def _as_it_was(layer: Layer) -> Iterator[None]:
     """Whatever is built within it leaves no trace in the layer: no parameters, no draws, no paths."""
     kept = [(each, each._own, each._as_frozen, each._streams, each._path) for each in layer.walk()]
+    called_on = [(each, each._called_on) for each in layer.walk()]
     for each, own, as_frozen, _, _ in kept:
         each._own, each._as_frozen, each._streams = dict(own), dict(as_frozen), {}
     try:
         yield
     finally:
+        for each, types in called_on:
+            each._called_on = types
         for each, own, as_frozen, streams, path in kept:
             each._own, each._as_frozen, each._streams, each._path = own, as_frozen, streams, path
 
