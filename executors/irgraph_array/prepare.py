@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,9 +32,10 @@ from . import (  # noqa: F401  # enter their kernels into the table
     taps,
 )
 from .scratch import Scratch
-from .table import KERNELS, Array, BoundLoop, Call, Context, assign
+from .table import KERNELS, Array, Call, Context, Inside, assign
 
 Bodies = Mapping[Node, LoopBody]
+NOTHING: Mapping[Buffer, Array] = {}
 
 
 class Memory(Protocol):
@@ -153,34 +155,27 @@ class Binder:
                 self._kept[id(step)] = calls
         return calls
 
-    def _checked(self, step: Step, views: Views, bodies: Bodies) -> list[Call]:
-        calls = self._bound(step, views, bodies)
+    def _checked(
+        self, step: Step, views: Views, bodies: Bodies, moving: Mapping[Buffer, Array] = NOTHING
+    ) -> list[Call]:
+        calls = self._bound(step, views, bodies, moving)
         if self._check:
             what = f"a result of {step.node.op.name}"
-            found = [views.array(slot) for slot in step.outputs]
+            found = [views.array(slot, moving) for slot in step.outputs]
             calls += [_finite(self._arrays.xp, array, what, step.node) for array in found]
         return calls
 
-    def _loop(self, body: LoopBody, views: Views) -> BoundLoop:
-        compute: list[Call] = []
-        owners: list[Node] = []
-        for step in body.compute:
-            calls = self._checked(step, views, body.bodies)
-            compute += calls
-            owners += [step.node] * len(calls)
-        prologue = [call for step in body.prologue for call in self._bound(step, views, body.bodies)]
-        carries, new, ys = (
-            [views.array(slot) for slot in slots] for slots in (body.carries, body.new, body.ys)
-        )
-        xs = [None if slot is None else views.array(slot) for slot in body.xs]
-        return BoundLoop(carries, xs, prologue, compute, owners, new, ys)
-
-    def _bound(self, step: Step, views: Views, bodies: Bodies) -> list[Call]:
+    def _bound(
+        self, step: Step, views: Views, bodies: Bodies, moving: Mapping[Buffer, Array] = NOTHING
+    ) -> list[Call]:
         body = bodies.get(step.node)
-        loop = None if body is None else self._loop(body, views)
+        loop = None
+        if body is not None:
+            inner = body.bodies
+            loop = Inside(body, views.array, lambda step, moving: self._checked(step, views, inner, moving))
         self._scratch.restart()
         context = Context(self._arrays.xp, self.plan.sizes, step.node, self._scratch, loop)
-        slots = [[views.array(slot) for slot in each] for each in (step.inputs, step.outputs)]
+        slots = [[views.array(slot, moving) for slot in each] for each in (step.inputs, step.outputs)]
         return list(KERNELS[type(step.node.op)].bind(context, step.node.op, *slots))
 
 
@@ -202,10 +197,13 @@ class Views:
         views._results, views._viewed = results, {}
         return views
 
-    def array(self, slot: Slot) -> Array:
-        """The view of the arena or of a result, or the state variable, that a slot stands for."""
+    def array(self, slot: Slot, moving: Mapping[Buffer, Array] = NOTHING) -> Array:
+        """The view of the arena or of a result, or the state variable, that a slot stands for; what belongs
+        to a position of an array outside a loop is in `moving`."""
         buffer, known = slot.buffer, self._views
         memory, place, offset = self.arena, buffer.offset, buffer.offset
+        if buffer.kind == "step":
+            return moving[buffer]
         if buffer.kind == "state":
             memory, offset = self.state[buffer.variable], 0
             if slot.layout.is_dense and slot.layout.shape == memory.shape:
@@ -220,12 +218,13 @@ class Views:
         return found
 
 
-def _finite(xp: Any, array: Array, what: str, node: Node) -> Callable[[], None]:
-    def check() -> None:
-        if numpy_kind(array.dtype) in "fc" and not xp.isfinite(array).all():
-            raise not_finite(array, what, node)
+def _finite(xp: Any, array: Array, what: str, node: Node) -> Call:
+    return partial(_require_finite, xp, what, node, array)
 
-    return check
+
+def _require_finite(xp: Any, what: str, node: Node, array: Array) -> None:
+    if numpy_kind(array.dtype) in "fc" and not xp.isfinite(array).all():
+        raise not_finite(array, what, node)
 
 
 def not_finite(array: Array, what: str, node: Node) -> NonFiniteError:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from irgraph.compiler.plan import Buffer, LoopBody, Slot, Step
 from irgraph.dims import bind
 from irgraph.op import Op
 from irgraph.ops import (
@@ -43,16 +44,13 @@ Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
-class BoundLoop:
-    """The body of a loop, bound to memory: the arrays of one step, its calls, and their nodes."""
+class Inside:
+    """What the kernel of a loop needs to bind its body: the array of a slot, and the calls of a step, where
+    buffers of kind "step" have these arrays."""
 
-    carries: Sequence[Array]
-    xs: Sequence[Array | None]
-    prologue: Sequence[Call]
-    compute: Sequence[Call]
-    owners: Sequence[Node]
-    new: Sequence[Array]
-    ys: Sequence[Array]
+    body: LoopBody
+    array: Callable[[Slot], Array]
+    calls: Callable[[Step, Mapping[Buffer, Array]], list[Call]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Context:
     sizes: Mapping[str, int]
     node: Node
     scratch: Scratch
-    loop: BoundLoop | None = None
+    loop: Inside | None = None
 
 
 Bind = Callable[[Context, Any, Sequence[Array], Sequence[Array]], Iterable[Call]]

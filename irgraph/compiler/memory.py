@@ -211,7 +211,9 @@ class _Placing:
                 outside[standin] = slot.buffer
                 inner.slots[given[key]] = slot._replace(buffer=standin)
         carries = [inner.carry(n) for n in range(node.op.carries)]
-        xs = [inner.place(given[key], 0) if key in given else None for key in node.op.parts(keys).xs]
+        xs = [inner.step_of(given[key]) if key in given else None for key in node.op.parts(keys).xs]
+        for value in order.graph.outputs[len(carries) :]:
+            inner.stack(value)
         prologue = inner.steps(order.prologue, start=0, forever=True)
         compute = inner.steps(order.compute, start=1)
         results = [inner.slots[value] for value in order.graph.outputs]
@@ -220,6 +222,34 @@ class _Placing:
         new, ys = results[: len(carries)], results[len(carries) :]
         body = LoopBody(carries, xs, prologue, compute, new, ys, workspace, inner.bodies)
         return _with_real_buffers(body, outside)
+
+    def step_of(self, value: Value) -> Slot:
+        """The place of what a loop scans over: where it is, or else one that it is copied to."""
+        graph = self.schedule.graph
+        readers = graph.users[value]
+        if value in graph.outputs or not all(node.op.elementwise for node in readers):
+            return self.place(value, 0)
+        return self.outside(value)
+
+    def stack(self, value: Value) -> None:
+        """Let a result of a loop's step be computed where it is stacked, if that can be."""
+        graph, node = self.schedule.graph, value.node
+        users = [node, *graph.users[value]]
+        if (
+            all(user.op.elementwise for user in users)
+            and node in set(self.schedule.compute)
+            and graph.outputs.count(value) == 1
+            and value not in self.homes
+        ):
+            self.outside(value)
+
+    def outside(self, value: Value) -> Slot:
+        """A stand-in for the memory of one position of an array outside the loop."""
+        layout, nbytes, _ = self.bound(value.type)
+        slot = self.slots[value] = Slot(
+            Buffer("step", value, nbytes, 0, self.schedule.end), layout, value.dtype
+        )
+        return slot
 
     def carry(self, n: int) -> Slot:
         """The place of a carry of a loop, which is its own throughout the step."""

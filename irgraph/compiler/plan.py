@@ -15,7 +15,8 @@ ALIGNMENT = 64  # bytes: a cache line, and enough for every vector unit
 
 
 class Buffer:
-    """Memory for one or more values: a piece of the arena, a state variable, or a result of its own.
+    """Memory for one or more values: a piece of the arena, a state variable, or a result of its own; or,
+    within a loop, what one step has of an array that is scanned over or stacked (kind "step").
 
     It is live from position `first` to `last`, both included. `parts` counts the values that are computed
     where a concatenation, its owner, has them. Where the buffer is what a loop works in, `inside` has the
@@ -25,7 +26,12 @@ class Buffer:
     __slots__ = ("first", "inside", "kind", "last", "nbytes", "offset", "owner", "parts")
 
     def __init__(
-        self, kind: Literal["arena", "state", "result"], owner: Value, nbytes: int, first: int, last: int
+        self,
+        kind: Literal["arena", "state", "result", "step"],
+        owner: Value,
+        nbytes: int,
+        first: int,
+        last: int,
     ) -> None:
         self.kind = kind
         self.owner = owner
@@ -63,9 +69,10 @@ class LoopBody:
     """One step of a loop, in the arena of the whole plan.
 
     A loop begins with `prologue`, once, and its first carries in `carries`. Each step copies a position of
-    each array that is scanned over into `xs`, runs `compute`, copies `ys` to that position of the outputs,
-    and then `new` to `carries`, of which those that stay as they are are left out. `workspace` is the piece
-    of the arena that all this lies in; captures lie where they are.
+    each array that is scanned over into `xs` (None: it is not read), runs `compute`, copies `ys` to that
+    position of the outputs, and then `new` to `carries`. `workspace` is the piece of the arena that all this
+    lies in; captures lie where they are. What has a buffer of kind "step" is not copied: only elementwise
+    nodes read or write it, and do so at its position in the array outside.
     """
 
     carries: Sequence[Slot]
