@@ -112,7 +112,8 @@ def _places(ours: Sequence[Value], theirs: Sequence[Value]) -> list[int] | None:
 
 
 def prune(graph: Graph) -> Graph:
-    """Without the outputs of scans that nobody reads, and the carries that only these need."""
+    """Without the outputs of scans that nobody reads or that are there twice, and the carries that only these
+    need."""
     done: set[Node] = set()
     while (node := _last_scan(graph, done)) is not None:
         done.add(node)
@@ -128,7 +129,7 @@ def _last_scan(graph: Graph, done: set[Node]) -> Node | None:
 
 
 def _pruned(graph: Graph, node: Node) -> dict[Value, Value]:
-    """What stands for the outputs that are read, if not all are needed."""
+    """What stands for the outputs that are read, if some are needless."""
     op = node.op
     assert isinstance(op, Scan)
     roots = set(graph.roots)
@@ -142,14 +143,17 @@ def _pruned(graph: Graph, node: Node) -> dict[Value, Value]:
         if wider == is_read:
             break
         is_read = wider
-    if all(is_read):
-        return {}
     kept = [n for n, keeps in enumerate(is_read) if keeps]
     carries = [n for n in kept if n < op.carries]
+    ys = list(dict.fromkeys(results[n] for n in kept[len(carries) :]))
+    if len(carries) + len(ys) == len(results):
+        return {}
     loop.starts = [loop.starts[n] for n in carries]
     loop.carries = [loop.carries[n] for n in carries]
-    made = loop.close([results[n] for n in carries], [results[n] for n in kept[len(carries) :]], node.origin)
-    return {node.outputs[n]: value for n, value in zip(kept, made.outputs, strict=True)}
+    made = loop.close([results[n] for n in carries], ys, node.origin).outputs
+    stacked = dict(zip(ys, made[len(carries) :], strict=True))
+    now = {node.outputs[n]: last for n, last in zip(carries, made, strict=False)}
+    return now | {node.outputs[n]: stacked[results[n]] for n in kept[len(carries) :]}
 
 
 LOOP_PASSES = (("dedupe", dedupe), ("merge", merge), ("prune", prune))
