@@ -35,6 +35,7 @@ EXAMPLES: dict[str, Example] = {
     "Activation": Example(lambda: nn.Activation("gelu"), (5,)),
     "AveragePool1D": Example(lambda: nn.AveragePool1D(3, 2, 1, count_include_pad=False), (2, 9)),
     "AveragePool2D": Example(lambda: nn.AveragePool2D(2), (2, 6, 6)),
+    "Bidirectional": Example(lambda: nn.Bidirectional(nn.SimpleRNN(3)), ("time", 4)),
     "BatchNorm": Example(nn.BatchNorm, (5,)),
     "BatchNorm of images": Example(lambda: nn.BatchNorm(0.5), (3, 4, 4)),
     "BatchNorm, frozen": Example(lambda: nn.BatchNorm().freeze(), (5,)),
@@ -52,10 +53,15 @@ EXAMPLES: dict[str, Example] = {
     "Embedding": Example(lambda: nn.Embedding(7, 4), (3,), 7),
     "FeatureMap": Example(lambda: nn.FeatureMap(ig.sin, nn.Dense(2)), (5,)),
     "Flatten": Example(nn.Flatten, (2, 3)),
+    "GRU": Example(lambda: nn.GRU(3), ("time", 4)),
+    "GRU, reversed sequences": Example(
+        lambda: nn.Sequential([nn.GRU(3, return_sequences=True, reverse=True), nn.LSTM(2)]), ("time", 4)
+    ),
     "GlobalAveragePool": Example(nn.GlobalAveragePool, (4, 3, 5)),
     "GlobalMaxPool": Example(nn.GlobalMaxPool, (4, 3, 5)),
     "GroupNorm": Example(lambda: nn.GroupNorm(2), (4, 3, 2)),
     "KernelFeatures": Example(lambda: nn.KernelFeatures(DATA), (5,)),
+    "LSTM": Example(lambda: nn.LSTM(3), ("time", 4)),
     "LayerNorm": Example(nn.LayerNorm, (5,)),
     "LocallyConnected1D": Example(lambda: nn.LocallyConnected1D(3, 3, 2, "same"), (2, 8)),
     "LocallyConnected2D": Example(lambda: nn.LocallyConnected2D(2, 3), (2, 5, 4)),
@@ -72,12 +78,16 @@ EXAMPLES: dict[str, Example] = {
     "RMSNorm": Example(nn.RMSNorm, (5,)),
     "Reshape": Example(lambda: nn.Reshape((2, 3)), (6,)),
     "Residual": Example(lambda: nn.Residual(nn.Dense(5, "relu"), nn.Dropout(0.2), nn.Dense(5)), (5,)),
+    "SimpleRNN": Example(lambda: nn.SimpleRNN(3, "relu", return_sequences=True), ("time", 4)),
     "Sequential": Example(lambda: nn.Sequential([nn.Dense(5, "relu"), nn.BatchNorm(), nn.Dense(2)]), (5,)),
     "Standardize": Example(lambda: nn.Standardize().fit(DATA), (5,)),
     "TransformerBlock": Example(lambda: nn.TransformerBlock(4, 2, causal=True, dropout=0.1), ("time", 4)),
 }
 
-NOT_EXPORTED: dict[str, str] = {"Layer": "the base of all, without a forward of its own"}
+NOT_EXPORTED: dict[str, str] = {
+    "Recurrent": "the base of the recurrent layers",
+    "Layer": "the base of all, without a forward of its own",
+}
 """Layers without a step in ONNX, and why."""
 
 OPTIMIZERS: dict[str, Callable[[], ig.optim.Optimizer]] = {

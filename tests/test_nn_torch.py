@@ -24,6 +24,21 @@ def wave(shape: tuple[int, ...], number: int) -> Array:
     return np.asarray(np.cos(1.7 * (np.arange(math.prod(shape)) + 1) * (1 + number / 7)).reshape(shape))
 
 
+class FromState(nn.Layer):
+    """A recurrent layer's last state, from a state that is an input too."""
+
+    anonymous = True
+
+    def __init__(self, layer: nn.Recurrent) -> None:
+        super().__init__()
+        self.cell = layer
+
+    def forward(self, x: ig.Value, *state: ig.Value) -> ig.Value:
+        last = self.cell(x, initial_state=state)[1]
+        found: ig.Value = last[-1] if isinstance(last, tuple) else last
+        return found
+
+
 LAYERS: dict[str, Callable[[], nn.Layer]] = {
     "conv1d": lambda: nn.Conv1D(4, 3, padding="same", dilation=2, activation="tanh"),
     "conv2d": lambda: nn.Conv2D(6, (3, 2), (2, 1), 1, groups=2),
@@ -47,6 +62,13 @@ LAYERS: dict[str, Callable[[], nn.Layer]] = {
     "group_norm": lambda: nn.GroupNorm(3),
     "embedding": lambda: nn.Embedding(5, 4, dtype="float64"),
     "positional_encoding": lambda: nn.PositionalEncoding(100),
+    "simple_rnn": lambda: nn.SimpleRNN(4, return_sequences=True),
+    "simple_rnn_from_state": lambda: FromState(nn.SimpleRNN(4, "relu", return_state=True)),
+    "lstm": lambda: nn.LSTM(4, return_sequences=True),
+    "lstm_reversed": lambda: nn.LSTM(4, return_sequences=True, reverse=True),
+    "lstm_from_state": lambda: FromState(nn.LSTM(4, return_state=True)),
+    "gru": lambda: nn.GRU(4, return_sequences=True),
+    "gru_from_state": lambda: FromState(nn.GRU(4, return_state=True)),
     "attention_causal": lambda: nn.MultiHeadAttention(2, causal=True),
     "attention_masked": lambda: nn.MultiHeadAttention(2),
     "transformer_block": lambda: nn.TransformerBlock(8, 2, hidden=12),

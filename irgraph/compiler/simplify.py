@@ -64,7 +64,7 @@ def stabilize(graph: Graph) -> Graph:
 
 def _better(value: Value, uses: Counter[Value]) -> tuple[str, Value] | None:
     node = value.node
-    if node.op.source or not node.inputs:
+    if node.op.source or not node.inputs or len(node.outputs) != 1:
         return None
     meets_splat = any(type(value.node.op) is Full for value in node.inputs)
     with carrying(node.origin):

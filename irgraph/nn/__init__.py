@@ -13,15 +13,19 @@ from .local import LocallyConnected1D, LocallyConnected2D
 from .normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from .pooling import AveragePool1D, AveragePool2D, GlobalAveragePool, GlobalMaxPool, MaxPool1D, MaxPool2D
 from .quantile_normalize import QuantileNormalize
+from .recurrent import GRU, LSTM, Bidirectional, Recurrent, SimpleRNN
 from .sequential import Sequential
 from .standardize import Standardize
 
 __all__ = [
     "ACTIVATIONS",
+    "GRU",
+    "LSTM",
     "Activation",
     "AveragePool1D",
     "AveragePool2D",
     "BatchNorm",
+    "Bidirectional",
     "Block",
     "Conv1D",
     "Conv1DTranspose",
@@ -49,9 +53,11 @@ __all__ = [
     "QuantileNormalize",
     "RBFFeatures",
     "RMSNorm",
+    "Recurrent",
     "Reshape",
     "Residual",
     "Sequential",
+    "SimpleRNN",
     "Standardize",
     "TransformerBlock",
 ]

@@ -217,6 +217,55 @@ def transformer_block(x, **weights):
     return torch.func.functional_call(block, own, (x,))
 
 
+def recurrent(module, names, x, state, weights):
+    """A module of torch on the weights of an irgraph layer, which are transposed."""
+    spelled = {
+        "w": "weight_ih_l0",
+        "recurrent_w": "weight_hh_l0",
+        "b": "bias_ih_l0",
+        "recurrent_b": "bias_hh_l0",
+    }
+    own = {spelled[name]: weights[name].movedim(0, -1) for name in names}
+    own.setdefault("bias_hh_l0", torch.zeros_like(own["bias_ih_l0"]))
+    return torch.func.functional_call(module, own, (x, state))
+
+
+@case((3, 5, 2), w=(2, 4), recurrent_w=(4, 4), b=(4,))
+def simple_rnn(x, **weights):
+    return recurrent(torch.nn.RNN(2, 4, batch_first=True), weights, x, None, weights)[0]
+
+
+@case((3, 5, 2), (3, 4), w=(2, 4), recurrent_w=(4, 4), b=(4,))
+def simple_rnn_from_state(x, h, **weights):
+    return recurrent(torch.nn.RNN(2, 4, 1, "relu", batch_first=True), weights, x, h[None], weights)[1][0]
+
+
+@case((3, 5, 2), w=(2, 16), recurrent_w=(4, 16), b=(16,))
+def lstm(x, **weights):
+    return recurrent(torch.nn.LSTM(2, 4, batch_first=True), weights, x, None, weights)[0]
+
+
+@case((3, 5, 2), w=(2, 16), recurrent_w=(4, 16), b=(16,))
+def lstm_reversed(x, **weights):
+    return recurrent(torch.nn.LSTM(2, 4, batch_first=True), weights, x.flip(1), None, weights)[0].flip(1)
+
+
+@case((3, 5, 2), (3, 4), (3, 4), w=(2, 16), recurrent_w=(4, 16), b=(16,))
+def lstm_from_state(x, h, c, **weights):
+    state = (h[None], c[None])
+    return recurrent(torch.nn.LSTM(2, 4, batch_first=True), weights, x, state, weights)[1][1][0]
+
+
+@case((3, 5, 2), w=(2, 12), recurrent_w=(4, 12), b=(12,), recurrent_b=(12,))
+def gru(x, **weights):
+    return recurrent(torch.nn.GRU(2, 4, batch_first=True), weights, x, None, weights)[0]
+
+
+@case((3, 1, 2), (3, 4), w=(2, 12), recurrent_w=(4, 12), b=(12,), recurrent_b=(12,))
+def gru_from_state(x, h, **weights):
+    return recurrent(torch.nn.GRU(2, 4, batch_first=True), weights, x, h[None], weights)[1][0]
+
+
 def main():
     found = {"torch": torch.__version__, "cases": {}}
     for name, (function, shapes, weights, ids) in CASES.items():
