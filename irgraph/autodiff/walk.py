@@ -48,7 +48,12 @@ def walk(ends: Iterable[Value], sources: Sequence[Value], states_rule: Callable[
         if kind not in is_opened:
             is_opened[kind] = not (states_rule(kind) or kind.states_terms())
         if is_opened[kind] and node not in found.opened and any(v in found.live for v in node.inputs):
-            simpler = found.opened[node] = _open(node)
+            simpler = expansion(node)
+            if simpler is None:
+                _require_products(node)
+                found.nodes.append(node)
+                continue
+            found.opened[node] = simpler
             inside = topological_order(simpler, known={value.node for value in node.inputs})
             found.live |= live_values(inside, [value for value in node.inputs if value in found.live])
             stack.append(node)
@@ -58,9 +63,9 @@ def walk(ends: Iterable[Value], sources: Sequence[Value], states_rule: Callable[
     return found
 
 
-def _open(node: Node) -> Sequence[Value]:
-    simpler = expansion(node)
-    if simpler is None:
+def _require_products(node: Node) -> None:
+    """Raise GraphError for a node that has no expansion, and products with its Jacobian neither."""
+    if not (node.op.states_vjp() and node.op.states_jvp()):
         raise GraphError(
             explain(
                 f"None from expand() of {node.op.name}, which states no other derivative",
@@ -68,7 +73,6 @@ def _open(node: Node) -> Sequence[Value]:
                 f"{node.origin}: {node.origin.source}",
             )
         )
-    return simpler
 
 
 def live_values(nodes: Iterable[Node], sources: Sequence[Value]) -> set[Value]:

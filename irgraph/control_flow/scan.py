@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 CARRY, X, CAPTURE = "carry", "x", "capture"
 """What the inputs of a body are called, with a number after it."""
 
-UNROLLED = 256
-"""The longest scan that is written out for executors that have no loops."""
+UNROLLED = 32
+"""The longest scan that is written out, for executors that have no loops and for plans of Jacobians."""
 
 _T = TypeVar("_T")
 
