@@ -7,10 +7,7 @@ from gallery import plt, show
 import irgraph as ig
 
 ACTIVATIONS = {"sigmoid": ig.sigmoid, "tanh": ig.tanh, "ReLU": ig.relu}
-WH, BH = (
-    np.array([[3, -1], [-2, 1]], "float32"),
-    np.array([1, 1], "float32"),
-)  # its first column is the neuron
+WH = np.array([[3, -1], [-2, 1]], "float32")  # two hidden neurons, the first is that of the notes
 WO = np.array([[0, 1, 1], [1, 0, 1]], "float32")  # chosen so that the logits at x = (1, 1) are 1, 2, 3
 
 
@@ -21,10 +18,13 @@ def main():
     line = np.linspace(-4, 4, 201, dtype="float32")
     plane = neuron(x=np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2))["f"].reshape(201, 201)
 
-    # one hidden layer: h(x) = g(Wʰx + bʰ), f(x) = softmax(Wᵒh(x))
-    h = ig.relu(x @ ig.constant(WH) + ig.constant(BH))
-    logits = h @ ig.constant(WO)
-    at = ig.compile({"h": h, "z": logits, "f": ig.softmax(logits)})(x=[[1.0, 1.0]])
+    # one hidden layer, written as in Keras: h(x) = g(Wʰx + bʰ), f(x) = softmax(Wᵒh(x) + bᵒ)
+    model = ig.nn.Sequential()
+    model.add(ig.nn.Dense(2, input_dim=2, weight_init=WH, bias_init=1.0))
+    model.add(ig.nn.Activation("relu"))
+    model.add(ig.nn.Dense(3, weight_init=WO))
+    model.add(ig.nn.Activation("softmax"))
+    at = ig.compile({"h": model[:2](x), "z": model[:3](x), "f": model(x)})(x=[[1.0, 1.0]])
 
     figure, axes = plt.subplots(2, 3, figsize=(13, 7.4))
     neurons(axes[0, 0], [["x₁", "x₂", "1"], ["f(x)"]], [[[3], [-2], [1]]])
@@ -38,8 +38,7 @@ def main():
     neurons(axes[0, 2], [["x₁ = 1", "x₂ = 1"], hidden, outputs], [WH, WO])
     axes[0, 2].set_title("that neuron is h₁ in a network: logits z, softmax f")
 
-    u = ig.input("u", ("points",))
-    slopes = {}
+    u, slopes = ig.input("u", ("points",)), {}
     for axis, (name, activation) in zip(axes[1], ACTIVATIONS.items(), strict=True):
         y = activation(u)
         curves = ig.compile({"value": y, "slope": ig.grad(y.sum(), u)})(u=line)
@@ -48,9 +47,11 @@ def main():
         axis.set(title=f"{name} and its derivative", xlabel="z")
         axis.legend(loc="upper left")
         slopes[f"slopes of {name}"] = curves["slope"][[0, 100, 200]].tolist()  # at z = -4, 0, 4
-    two = neuron(x=[[1.0, 1.0], [-1.0, 1.0]])
-    numbers = {"z at (1, 1), (-1, 1)": two["z"].tolist(), "f there": two["f"].tolist()}
-    return figure, numbers | {"z": at["z"][0].tolist(), "softmax": at["f"][0].round(2).tolist()} | slopes
+    two = {f"{k} at (1, 1), (-1, 1)": y.tolist() for k, y in neuron(x=[[1.0, 1.0], [-1.0, 1.0]]).items()}
+    return figure, two | {
+        "z": at["z"][0].tolist(),
+        "softmax": at["f"][0].astype(float).round(2).tolist(),
+    } | slopes
 
 
 if __name__ == "__main__":

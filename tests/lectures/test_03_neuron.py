@@ -10,7 +10,7 @@ import pytest
 
 def test_the_neuron_of_the_notes(numbers: dict[str, Any]) -> None:
     assert numbers["z at (1, 1), (-1, 1)"] == [3 * 1 - 2 * 1 + 1, 3 * -1 - 2 * 1 + 1]
-    assert numbers["f there"] == [2, 0]
+    assert numbers["f at (1, 1), (-1, 1)"] == [2, 0]
 
 
 def test_the_softmax_of_the_notes(numbers: dict[str, Any]) -> None:
