@@ -8,8 +8,6 @@ import numpy as np
 
 import irgraph as ig
 
-ERRORS = "held out and wrong, %"
-
 
 def test_errors_go_back_through_the_other_matrix(program: Any) -> None:
     random = np.random.default_rng(1)
@@ -23,17 +21,15 @@ def test_errors_go_back_through_the_other_matrix(program: Any) -> None:
 
 
 def test_it_learns_more_slowly(numbers: dict[str, Any]) -> None:
-    exact, feedback, shallow = (
-        np.array(numbers[rule][ERRORS])
-        for rule in ("backpropagation", "feedback alignment", "only the last layer learns")
-    )
-    assert exact[0] == feedback[0] == shallow[0] > 80  # the same weights
-    assert (exact[1:5] < feedback[1:5]).all()
-    assert (feedback[1:] < shallow[1:]).all()  # so the hidden layers do learn
-    assert feedback[-1] < 10
+    rules = ("backpropagation", "feedback alignment", "only the last layer learns")
+    exact, feedback, shallow = (np.array(numbers[rule]["loss"]) for rule in rules)
+    assert exact[0] == feedback[0] == shallow[0] > 2  # the same weights
+    assert (1.05 * exact[1:] < feedback[1:]).all()
+    assert (2 * feedback[2:] < shallow[2:]).all()  # so the hidden layers do learn
+    assert numbers["feedback alignment"]["accuracy"][-1] > 0.9
 
 
 def test_only_feedback_alignment_aligns(numbers: dict[str, Any]) -> None:
     last = {rule: np.mean(found["degrees"][-3:]) for rule, found in numbers.items()}
     assert last["feedback alignment"] < 77
-    assert min(last["backpropagation"], last["only the last layer learns"]) > 80
+    assert min(last["backpropagation"], last["only the last layer learns"]) > 82
