@@ -77,6 +77,16 @@ def test_targets_are_standardized_and_predictions_brought_back() -> None:
     np.testing.assert_allclose(run(lambda x: scale.inverse(scale(x)), y), y)
 
 
+def test_the_way_back_is_a_layer_of_the_model() -> None:
+    target, own = Standardize(axis=None).fit([1.0, 5.0]), Standardize().fit(DATA)
+    model = Sequential([own, Dense(4), own.inverse, lambda x: x[:, 0], target.inverse], name="net")
+    y = model(ig.input("x", ("batch", 4)))
+    assert {path.rpartition(".")[0] for path in model.states} == {"net.0", "net.4.of"}
+    f = ig.compile(y)
+    f.state["net.1.w"] = np.eye(4)
+    np.testing.assert_allclose(f(x=MORE.astype("float32")), MORE[:, 0] * 2 + 3, rtol=1e-4, atol=1e-4)
+
+
 def test_a_constant_column_becomes_zero() -> None:
     data = np.column_stack([DATA[:, 0], np.full(60, 0.1), np.full(60, 1e9 / 3)])
     layer = Standardize(name="s").fit(data)

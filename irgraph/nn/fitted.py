@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -122,6 +122,29 @@ class FittedLayer(Layer):
             self._fits.setdefault(name, Fitted()).fit(array)
 
 
+class Inverse(Layer):
+    """The way back of a fitted layer, on the same tables: `layer.inverse`, a layer as any other."""
+
+    anonymous: ClassVar[bool] = True
+
+    def __init__(self, of: FittedLayer, *, name: str | None = None) -> None:
+        super().__init__(name)
+        self._of = of
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [self._of]
+
+    def forward(self, y: Value) -> Value:
+        self._adopt(
+            "of", self._of
+        )  # now, where it has no owner: it may have become a part of the model itself
+        return self._of(y, inverse=True)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"{self._of!r}.inverse"
+
+
 def batches_of(data: Data) -> Iterator[Array]:
     """The data as arrays of examples: itself, or what an iterator yields; checked one by one.
 
@@ -163,4 +186,4 @@ def _checked(array: Array, before: int) -> Array:
     return array
 
 
-__all__ = ["Data", "Fitted", "FittedLayer", "all_of", "batches_of"]
+__all__ = ["Data", "Fitted", "FittedLayer", "Inverse", "all_of", "batches_of"]

@@ -24,7 +24,7 @@ from ..state import State
 from ..types import format_shape
 from ..value import Value
 from .dense import positive
-from .fitted import Data, FittedLayer, all_of
+from .fitted import Data, FittedLayer, Inverse, all_of
 
 _BOUND = 1e-7  # probabilities nearer to 0 and 1 would be far out in a normal distribution
 _END = 5.199  # where they are, rounded down
@@ -105,15 +105,16 @@ class QuantileNormalize(FittedLayer):
         share = where(less_equal(x, low), 0.0, where(greater_equal(x, high), 1.0, share))
         return _normal_quantile(share) if self.output == "normal" else share
 
-    def inverse(self, y: Any) -> Value:
-        """What is normalized to `y`, within the range of the data.
+    @property
+    def inverse(self) -> Inverse:
+        """The layer back, from shares to numbers within the range of the data.
 
         >>> import irgraph as ig
         >>> layer = QuantileNormalize(3).fit([[0.0], [1.0], [100.0]])
         >>> ig.evaluate(layer.inverse([[0.25], [1.0]])).ravel()
         array([  0.5, 100. ], dtype=float32)
         """
-        return self(y, inverse=True)  # type: ignore[no-any-return]
+        return Inverse(self)
 
     @property
     def _shares(self) -> np.ndarray[Any, Any]:

@@ -14,7 +14,7 @@ from ..ops.shape import reshape
 from ..origin import here
 from ..state import State
 from ..value import Value
-from .fitted import Data, FittedLayer, batches_of
+from .fitted import Data, FittedLayer, Inverse, batches_of
 
 Array = np.ndarray[Any, Any]
 Axis = int | Sequence[int] | None
@@ -79,15 +79,16 @@ class Standardize(FittedLayer):
         mean, std = (reshape(self.table(name, shape), beside) for name in ("mean", "std"))
         return x * std + mean if inverse else (x - mean) / std
 
-    def inverse(self, y: Any) -> Value:
-        """What standardizes to `y`: a prediction in the units of the data.
+    @property
+    def inverse(self) -> Inverse:
+        """The layer back, for predictions in the units of the data: also the last of a model.
 
         >>> import irgraph as ig
         >>> scale = Standardize(axis=None).fit([10.0, 30.0])
         >>> ig.evaluate(scale.inverse([0.0, 1.0]))
         array([20., 30.], dtype=float32)
         """
-        return self(y, inverse=True)  # type: ignore[no-any-return]
+        return Inverse(self)
 
     def _kept(self, rank: int) -> tuple[int, ...]:
         """The axes with statistics of their own."""
