@@ -29,6 +29,7 @@ GROUPS = {
     "lenet": "a LeNet-like network of layers, one training step with momentum, against torch eager",
     "jacobian": "Jacobians and Hessians against JAX and torch; planning; memory",
     "flops": "predicted flops against XLA's count",
+    "accuracy": "what networks learn of MNIST's digits, and an autoencoder beside PCA",
     "elimination": "multiplications of elimination orders against published ones",
 }
 MODULES = {"compile": "compile_time", "install": "install_size", "random": "random_graphs"}

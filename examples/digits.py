@@ -7,35 +7,28 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import irgraph as ig
+from irgraph.nn import Dense, Sequential, Standardize
 
 # ------------------------------------------------------------------------------------ the data
 pixels, labels = load_digits(return_X_y=True)
-images = (pixels / 16).astype("float32")
-random = np.random.default_rng(0)
-order = random.permutation(len(images))
-held_out, seen = order[:360], order[360:]
+held_out, seen = np.split(np.random.default_rng(0).permutation(len(pixels)), [360])
 
-# ----------------------------------------------------------------------- the graph, not yet run
-x = ig.input("x", ("batch", 64))
-y = ig.input("y", ("batch",), "int64")
-w0 = ig.parameter("hidden.w", (64, 64), init=ig.init.he_normal())
-b0 = ig.parameter("hidden.b", (64,))
-w1 = ig.parameter("output.w", (64, 10), init=ig.init.glorot_uniform())
-b1 = ig.parameter("output.b", (10,))
-logits = ig.relu(x @ w0 + b0) @ w1 + b1
-loss = ig.losses.softmax_cross_entropy(logits, y)
+# ----------------------------------------------------------------- the model, and what it learns by
+scale = Standardize().fit(pixels[seen])
+model = Sequential([scale, Dense(64, "relu"), Dense(10)], name="digits")
+print(model.summary((64,)))
+trainer = ig.Trainer(model, "softmax_cross_entropy", ig.optim.Adam(3e-3), metrics=["accuracy"], seed=0)
 
-# -------------------------------------------------- two functions on one state: train and predict
-step = ig.compile(loss, updates=ig.optim.Adam(3e-3).minimize(loss), seed=0)
-predict = ig.compile(logits, state=step.state)
+# ------------------------------------------------------------------------------------- training
+validation = (pixels[held_out], labels[held_out])
+history = trainer.fit(pixels[seen], labels[seen], batch_size=32, epochs=20, validation=validation)
+print(trainer.step.memory())
 
-for epoch in range(20):
-    shuffled = random.permutation(seen)
-    batches = [shuffled[start : start + 32] for start in range(0, len(shuffled), 32)]
-    losses = [step(x=images[batch], y=labels[batch]) for batch in batches]
-    right = np.mean(predict(x=images[held_out]).argmax(axis=1) == labels[held_out])
-    print(f"epoch {epoch + 1:2}  loss {np.mean(losses):.4f}  held-out {right:.1%}")
+# -------------------------------------------------------- a part of the model, on the same state
+hidden = ig.compile(model[:2](ig.input("x", ("batch", 64))), state=trainer.state)
+print("hidden representation of a digit:", hidden(x=pixels[:1]).round(1))
 
-print(step.memory())
+# ------------------------------------------------------------------------- the model for others
+predict = ig.compile(model(ig.input("x", ("batch", 64))), state=trainer.state)
 ig.onnx.save(predict, "digits.onnx")
 print("wrote digits.onnx")
