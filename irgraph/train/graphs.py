@@ -140,9 +140,12 @@ class Graphs:
             return self.model(**data, **options)
         return self.model(*data, **options) if self.x.form == "tuple" else self.model(data, **options)
 
-    @counting_draws()  # so that a step that is built again, to be looked at, drops out the same
     def _outputs(self, training: bool) -> tuple[dict[str, Any], Value, dict[str, Value]]:
         """Loss and measures by name, the loss again, and the inputs."""
+        with counting_draws():  # so that a step that is built again, to be looked at, drops out the same
+            return self._built_outputs(training)
+
+    def _built_outputs(self, training: bool) -> tuple[dict[str, Any], Value, dict[str, Value]]:
         inputs = self.x.inputs()
         prediction = self._predicted(inputs, training)
         compared = [prediction]
