@@ -25,6 +25,9 @@ class GraphError(IrgraphError, ValueError):
 class FeedError(IrgraphError, ValueError):
     """A feed that is missing, unknown, or not what its input needs."""
 
+    position: tuple[int, ...] | None = None
+    """Where in the feed the element is that is wrong, if it is one."""
+
 
 class NotDifferentiableError(IrgraphError, ValueError):
     """A derivative was asked for along a path that has none."""

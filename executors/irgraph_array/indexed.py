@@ -43,7 +43,7 @@ def out_of_range(node: Node, index: Array, size: int) -> FeedError:
     bad = np.argwhere((index < 0) | (index >= size))[0]
     at = ", ".join(map(str, bad))
     value = node.inputs[0]
-    return FeedError(
+    error = FeedError(
         explain(
             f"the index {int(index[tuple(bad)])} at [{at}] of {value.label}",
             f"integers from 0 to {size - 1}",
@@ -51,6 +51,9 @@ def out_of_range(node: Node, index: Array, size: int) -> FeedError:
             "Nothing was changed in the state.",
         )
     )
+    if value.node.op.source == "input":
+        error.position = tuple(map(int, bad))
+    return error
 
 
 @kernel(Take)

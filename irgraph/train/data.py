@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from ..errors import FeedError, explain
 from ..origin import here
 from ..types import numpy_kind
+from .requirements import require_fit
 from .structure import Array, Structure
 
 Batch = tuple[dict[str, Array], int, float]
@@ -59,10 +61,12 @@ class ArrayBatches:
     shuffle: bool
     drop_last: bool
     seed: int
+    rows: Array | None = None  # which examples of those that were passed these are; None: all
     replays: ClassVar[bool] = True
     first: int = 0
 
     def __post_init__(self) -> None:
+        self._batch: Array | range = range(0)
         self.count = len(next(iter(self.arrays.values())))
         self.given_size = self.batch_size
         if not self.drop_last:
@@ -80,6 +84,7 @@ class ArrayBatches:
         if not self.shuffle or self.batch_size >= self.count:
             for start in starts:
                 stop = min(start + self.batch_size, end)
+                self._batch = range(start, stop)
                 feeds = {name: array[start:stop] for name, array in self.arrays.items()}
                 yield feeds, stop - start, weight_of(feeds, stop - start)
             return
@@ -88,7 +93,7 @@ class ArrayBatches:
         feeds = {name: np.empty((size, *a.shape[1:]), a.dtype) for name, a in self.arrays.items()}
         gathers = [(array, feeds[name]) for name, array in self.arrays.items()]
         for start in starts:
-            rows = order[start : start + size]
+            self._batch = rows = order[start : start + size]
             if len(rows) < size:
                 size = len(rows)
                 feeds = {name: buffer[:size] for name, buffer in feeds.items()}
@@ -96,6 +101,11 @@ class ArrayBatches:
             for array, buffer in gathers:
                 array.take(rows, 0, buffer, "clip")  # "raise" would gather into a buffer of NumPy's own first
             yield feeds, size, weight_of(feeds, size) if weighted else size
+
+    def example(self, position: int) -> int:
+        """Which of the examples that were passed stands at a position of the last batch."""
+        row = int(self._batch[position])
+        return row if self.rows is None else int(self.rows[row])
 
     def described(self) -> dict[str, Any]:
         return {
@@ -118,7 +128,7 @@ class IterableBatches:
         self, batches: Any, x: Structure, y: Structure | None, weighted: bool, steps: int | None
     ) -> None:
         self.steps, self.first = steps, 0
-        self._x, self._y, self._weighted = x, y, weighted
+        self._x, self._y, self.weighted = x, y, weighted
         self._batches = batches
         self._running = batches if isinstance(batches, Iterator) else None
         self._taken = 0  # batches of a generator, with those skipped
@@ -173,10 +183,14 @@ class IterableBatches:
         x, y, weights = parts_of(batch, where)
         feeds = dict(self._x.arrays(x, where))
         if self._y is not None:
+            if y is None:
+                raise FeedError(explain(f"{where} without y", "a pair (x, y), as the first", here()))
             feeds |= self._y.arrays(y, where)
-        if self._weighted:
+        if self.weighted and weights is not None:
             feeds[WEIGHTS] = np.asarray(weights, "float32")
         count = common_length(feeds, where)
+        if self.weighted and weights is None:
+            feeds[WEIGHTS] = np.ones(count, "float32")
         return feeds, count, weight_of(feeds, count)
 
     def described(self) -> dict[str, Any]:
@@ -201,6 +215,7 @@ def parts_of(batch: Any, where: str) -> tuple[Any, Any, Any]:
 def first_batch(batches: Any) -> tuple[Any, Any]:
     """The first batch of an iterable, and the iterable with that batch still in it."""
     if callable(batches):
+        batches = _of_epochs(batches)
         found = next(iter(batches(0)), None)
     elif isinstance(batches, Iterator):
         found = next(batches, None)
@@ -210,6 +225,18 @@ def first_batch(batches: Any) -> tuple[Any, Any]:
     if found is None:
         raise FeedError(explain("an iterable without batches", "at least one", here()))
     return found, batches
+
+
+def _of_epochs(function: Callable[..., Iterable[Any]]) -> Callable[[int], Iterable[Any]]:
+    """The function of the epoch's number; one without arguments gives the same for each."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        require_fit(function, "the data", [0], {}, "It takes the number of the epoch, from 0, or nothing.")
+        return function
+    except ValueError:  # of a function that does not tell its arguments
+        return function
+    return lambda epoch: function()
 
 
 def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import IrgraphError, NonFiniteError
+from ..errors import FeedError, IrgraphError, NonFiniteError
 from .callbacks import Callback
-from .data import Source
+from .data import ArrayBatches, Source
 from .graphs import LossNotFinite
 from .not_finite import Snapshot, diagnose
 from .progress import Silent
@@ -130,9 +130,8 @@ class Fit:
             try:
                 results = step(**feeds)
             except IrgraphError as error:
-                error.add_note(
-                    f"  in step {position.step + 1} of epoch {position.epoch + 1 - position.first}"
-                )
+                told = f"  in step {position.step + 1} of epoch {position.epoch + 1 - position.first}"
+                error.add_note(told + told_example(self.source, error))
                 raise
             add(results, count, weight)
             position.step += 1
@@ -153,6 +152,13 @@ class Fit:
         if not any(handled):
             raise error from refused
         self.trainer.stop(str(error).partition("\n")[0])
+
+
+def told_example(source: Source, error: IrgraphError) -> str:
+    """Which example of the data it is that an error found in a batch."""
+    if isinstance(error, FeedError) and error.position and isinstance(source, ArrayBatches):
+        return f", on example {source.example(error.position[0])} of the data"
+    return ""
 
 
 def wants_steps(callback: Callback) -> bool:

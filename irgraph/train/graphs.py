@@ -14,6 +14,7 @@ from .. import losses, metrics
 from ..compiler.protocol import Executor
 from ..errors import DTypeError, GraphError, NonFiniteError, ShapeError, explain
 from ..function import Function, compile
+from ..nn.layer import Layer
 from ..ops.random import counting_draws
 from ..ops.sources import input
 from ..ops.taps import tap
@@ -22,6 +23,7 @@ from ..origin import here
 from ..state import State
 from ..value import Value
 from .data import WEIGHTS
+from .requirements import require_fit
 from .structure import BATCH, Structure
 
 LOSS = "loss"
@@ -82,6 +84,7 @@ class Graphs:
     x: Structure
     y: Structure | None
     weighted: bool
+    frozen: frozenset[int]  # the layers that are not trained
     _built: dict[str, Function] = field(default_factory=dict, repr=False)
 
     @property
@@ -136,9 +139,15 @@ class Graphs:
     def _predicted(self, inputs: Mapping[str, Value], training: bool) -> Any:
         data = self.x.assembled(list(inputs.values()))
         options = {"training": training} if takes_training(self.model) else {}
-        if self.x.form == "dict":
-            return self.model(**data, **options)
-        return self.model(*data, **options) if self.x.form == "tuple" else self.model(data, **options)
+        named = data if self.x.form == "dict" else {}
+        placed = [] if named else list(data) if self.x.form == "tuple" else [data]
+        do = "It is called on x: an array is one value, a tuple several, a dict values by name."
+        require_fit(self.model, "the model", placed, named | options, do)
+        found = self.model(*placed, **named, **options)
+        if found is None:
+            found, needed = "a model that returned None", "a graph value, or a dict or tuple of them"
+            raise GraphError(explain(found, needed, here(), "Does it lack a return?"))
+        return found
 
     def _outputs(self, training: bool) -> tuple[dict[str, Any], Value, dict[str, Value]]:
         """Loss and measures by name, the loss again, and the inputs."""
@@ -163,7 +172,11 @@ class Graphs:
         return outputs, loss, inputs
 
     def _loss_of(self, compared: Sequence[Any], weights: Value | None) -> Value:
-        loss = self.loss(*compared) if weights is None else self.loss(*compared, weights=weights)
+        options = {} if weights is None else {"weights": weights}
+        do = "It takes the prediction, and the target where fit has y"
+        do += ", and weights= where examples have weights." if options else "."
+        require_fit(self.loss, "the loss", compared, options, do)
+        loss = self.loss(*compared, **options)
         if not isinstance(loss, Value) or loss.shape:
             found = f"a loss of {loss.type}" if isinstance(loss, Value) else f"a loss that is {loss!r}"
             raise ShapeError(explain(found, "a scalar value, e.g. a mean over the batch", here()))
@@ -177,6 +190,13 @@ def takes_training(model: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def frozen_layers(model: object) -> frozenset[int]:
+    """Which layers of a model are frozen; graphs that were built before that was changed are stale."""
+    if not isinstance(model, Layer):
+        return frozenset()
+    return frozenset(id(layer) for layer in model.walk() if layer.frozen)
 
 
 def find_loss(loss: str | Loss) -> Loss:
@@ -199,9 +219,9 @@ def find_measure(metric: Any) -> Measure:
     return MeanOfBatches(getattr(metric, "__name__", type(metric).__name__), metric)
 
 
-def find_measures(wanted: Sequence[Any]) -> list[Measure]:
+def find_measures(wanted: str | Sequence[Any]) -> list[Measure]:
     """The measures, of names that differ."""
-    found = [find_measure(metric) for metric in wanted]
+    found = [find_measure(metric) for metric in ([wanted] if isinstance(wanted, str) else wanted)]
     names = [LOSS, *[measure.name for measure in found]]
     for name in names:
         if names.count(name) > 1:

@@ -46,6 +46,7 @@ def packed(trainer: Trainer) -> tuple[dict[str, Array], dict[str, Any]]:
     x, y, weighted = trainer.data_form
     metadata = {
         "kind": "training",
+        "variables": list(trainer.variables),
         "position": asdict(trainer.position),
         "sums": numbers,
         "history": trainer.history.to_dict(),
@@ -69,7 +70,8 @@ def unpack(trainer: Trainer, found: Stored) -> None:
     """Put a trainer, which is built, where it was. Raises CheckpointError, and changes nothing, where the
     checkpoint is of another model."""
     metadata = found.metadata
-    write_state(trainer.state, found.arrays, f"the checkpoint {found.path}")
+    what, own = f"the checkpoint {found.path}", (metadata["variables"], trainer.variables)
+    write_state(trainer.state, found.arrays, what, own=own)
     trainer.position = Position(**metadata["position"])
     trainer.history = History.from_dict(metadata["history"])
     trainer.source_form = metadata["source"]

@@ -46,13 +46,24 @@ def sources(trainer: Trainer, given: Given, validation: Any, split: float) -> tu
         raise FeedError(explain("validation and validation_split", "one of them", here()))
     source = _source(trainer, given, "the data")
     if validation is not None:
-        return source, _held_out(trainer, given, validation)
+        held_out = _held_out(trainer, given, validation)
+        return _weighted(source, trainer.graphs.weighted), held_out
     if not split:
         return source, None
     if not isinstance(source, ArrayBatches):
         do = "Pass validation=… instead."
         raise FeedError(explain("validation_split of an iterable", "arrays to split", here(), do))
     return split_off(source, split)
+
+
+def _weighted(source: Source, wanted: bool) -> Source:
+    """The batches with weights of 1, where only the validation data brought weights."""
+    if isinstance(source, IterableBatches):
+        source.weighted = wanted
+    elif isinstance(source, ArrayBatches) and wanted and WEIGHTS not in source.arrays:
+        arrays = source.arrays | {WEIGHTS: np.ones(source.count, "float32")}
+        return replace(source, arrays=arrays, batch_size=source.given_size)
+    return source
 
 
 def _held_out(trainer: Trainer, given: Given, validation: Any) -> Source:
@@ -75,6 +86,9 @@ def _source(trainer: Trainer, given: Given, where: str) -> Source:
     x = Structure.of(given.x, "x", trainer.dtype)
     y = None if given.y is None else Structure.of(given.y, "y", trainer.dtype)
     x, y = trainer.fitted(x, y, given.weights is not None)
+    if y is None and trainer.graphs.y is not None:
+        needed = "a target for each example, as in the first data"
+        raise FeedError(explain(f"{where} without y", needed, here(), "Pass x and y."))
     arrays = x.arrays(given.x, where) | ({} if y is None else y.arrays(given.y, where))
     count = common_length(arrays, where)
     if trainer.graphs.weighted:
@@ -82,6 +96,9 @@ def _source(trainer: Trainer, given: Given, where: str) -> Source:
         if weights.shape != (count,):
             found = f"weights of shape {weights.shape} for {count} examples"
             raise FeedError(explain(found, "one for each", here()))
+        if (weights < 0).any() or not weights.any():
+            found = f"weights from {weights.min():g} to {weights.max():g} in {where}"
+            raise FeedError(explain(found, "numbers of at least 0, and one above 0", here()))
         arrays[WEIGHTS] = weights.astype("float32")
     if trainer.check_data:
         require_finite(arrays, where)
@@ -111,9 +128,10 @@ def split_off(source: ArrayBatches, fraction: float) -> tuple[ArrayBatches, Arra
     def rows(chosen: Array) -> dict[str, Array]:
         return {name: array[chosen] for name, array in source.arrays.items()}
 
-    training = replace(source, arrays=rows(kept), batch_size=source.given_size)
+    size = source.given_size
+    training = replace(source, arrays=rows(kept), batch_size=size, rows=kept)
     return training, replace(
-        source, arrays=rows(held), batch_size=source.given_size, shuffle=False, drop_last=False
+        source, arrays=rows(held), batch_size=size, shuffle=False, drop_last=False, rows=held
     )
 
 

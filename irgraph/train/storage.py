@@ -89,8 +89,8 @@ def load(path: str | Path) -> Stored:
     taken. Raises CheckpointError where none is whole; the message says of each what is wrong with it.
     """
     path = Path(path)
-    if path.suffix == METADATA and not path.is_dir():
-        return _read(path)
+    if _is_one(path):
+        return _read(path.with_suffix(METADATA))
     faults: list[str] = []
     for number in sorted(_numbers(path), reverse=True) if path.is_dir() else ():
         try:
@@ -111,9 +111,15 @@ def load(path: str | Path) -> Stored:
     raise CheckpointError(explain(f"no checkpoint in {path}", "a folder with one", here(), do))
 
 
-def exists(folder: str | Path) -> bool:
-    """Whether a folder has something that was saved, whole or not."""
-    return Path(folder).is_dir() and bool(_numbers(Path(folder)))
+def exists(path: str | Path) -> bool:
+    """Whether a folder has something that was saved, whole or not; True for the name of a file."""
+    path = Path(path)
+    return bool(_numbers(path)) if path.is_dir() else path.exists() or _is_one(path)
+
+
+def _is_one(path: Path) -> bool:
+    """Whether a path is that of one checkpoint, either file of it."""
+    return path.suffix in (METADATA, TENSORS) and not path.is_dir()
 
 
 # ----------------------------------------------------------------------------------------- writing
@@ -184,7 +190,7 @@ def _unwritten(folder: Path, error: OSError) -> CheckpointError:
     do = f"The one before is kept: {kept[-1]}." if kept else "There was none before."
     found = f"{error.strerror or error} while writing a checkpoint into {folder}"
     return CheckpointError(
-        explain(found, "a disk that takes it", do=f"What was written of it is removed. {do}")
+        explain(found, "a folder and a disk that take it", do=f"What was written of it is removed. {do}")
     )
 
 
@@ -247,8 +253,8 @@ def _content(path: Path) -> dict[str, Any]:
     if tail or head != f'{{"sha256": "{_digest(body)}", "content":'.encode():
         raise _damaged(path, "its JSON is truncated or has changed")
     content: dict[str, Any] = json.loads(body)
-    if content["format"] != FORMAT:
-        found = f"{path}, of format {content['format']}, written by irgraph {content['irgraph']}"
+    if content.get("format") != FORMAT:
+        found = f"{path}, of format {content.get('format')}, written by irgraph {content.get('irgraph', '?')}"
         raise CheckpointError(explain(found, f"format {FORMAT}", do="Read it with that version of irgraph."))
     return content
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..arguments import checked
 from ..compiler.protocol import Executor
-from ..errors import DTypeError, GraphError, explain
+from ..errors import DTypeError, GraphError, IrgraphError, explain
 from ..executor import as_executor
 from ..function import Function
 from ..optim.optimizer import Optimizer
@@ -21,12 +22,13 @@ from ..types import as_dtype
 from . import storage
 from .callbacks import Callback
 from .data import ArrayBatches, Source, common_length
-from .fitting import Fit
-from .graphs import Graphs, find_loss, find_measures
+from .fitting import Fit, told_example
+from .graphs import Graphs, find_loss, find_measures, frozen_layers
 from .history import History
 from .joining import joined
 from .position import Position, data_form, keyed, packed, require_same_source, require_training, unpack
 from .progress import find_progress
+from .requirements import require_not_running, require_parts
 from .restarts import fit_from_each, require_restarts
 from .sources import Given, sources
 from .structure import Structure
@@ -65,7 +67,7 @@ class Trainer:
         model: Callable[..., Any],
         loss: str | Callable[..., Any],
         optimizer: Optimizer,
-        metrics: Sequence[Any] = (),
+        metrics: str | Sequence[Any] = (),
         *,
         seed: int = 0,
         executor: str | Executor = "numpy",
@@ -75,11 +77,9 @@ class Trainer:
         check_finite: bool = True,
         check_data: bool = True,
     ) -> None:
+        require_parts(model, optimizer, state)
         if accumulate < 1:
             raise GraphError(explain(f"accumulate={accumulate}", "at least 1 batch", here()))
-        if not hasattr(optimizer, "minimize"):
-            found, needed = f"the optimizer {optimizer!r}", "one of irgraph.optim, e.g. Adam(1e-3)"
-            raise DTypeError(explain(found, needed, here()))
         if dtype is not None and not as_dtype(dtype).is_float:
             raise DTypeError(explain(f"dtype={dtype!r}", "a float dtype, or None", here()))
         self.model = model
@@ -100,6 +100,7 @@ class Trainer:
         self.resumed: dict[str, Mapping[str, Any]] | None = None  # what callbacks go on from
         self.source_form: Mapping[str, Any] = {}
         self._graphs: Graphs | None = None
+        self._running = False
 
     # -------------------------------------------------------------------------------- training
 
@@ -143,6 +144,8 @@ class Trainer:
         that ends early; NonFiniteError, naming the first node and its line, for a loss that is not finite.
         State and history are then those after the last whole step.
         """
+        require_not_running(self._running)
+        epochs = index(epochs)
         if epochs < 0:
             raise GraphError(explain(f"epochs={epochs}", "at least 0", here()))
         given = Given(x, y, weights, batch_size, shuffle, drop_last, steps_per_epoch)
@@ -176,7 +179,11 @@ class Trainer:
         self.resumed = None
         evaluate = None if held_out is None else lambda: self._evaluated(held_out)
         last = self.position.first + epochs
-        Fit(self, source, evaluate, last, self.callbacks, find_progress(progress)).run()
+        self._running = True
+        try:
+            Fit(self, source, evaluate, last, self.callbacks, find_progress(progress)).run()
+        finally:
+            self._running = False
         return self.history
 
     def restart(self, epoch: int | None = None) -> None:
@@ -208,7 +215,11 @@ class Trainer:
     def _evaluated(self, source: Source) -> dict[str, Any]:
         sums, function = Sums(self.metrics), self.graphs.evaluation
         for feeds, count, weight in source.epoch(0):
-            sums.add(function(**feeds), count, weight)
+            try:
+                sums.add(function(**feeds), count, weight)
+            except IrgraphError as error:
+                error.add_note("  in an evaluation" + told_example(source, error))
+                raise
         return sums.results()
 
     @checked
@@ -250,7 +261,10 @@ class Trainer:
     ) -> tuple[Structure, Structure | None]:
         """Have graphs for data of this form, and the form that the first data had, which later ones need."""
         graphs = self._graphs
-        if graphs is None or (graphs.y is None and y is not None) or (weighted and not graphs.weighted):
+        frozen = frozen_layers(self.model)
+        needs_y = graphs is not None and graphs.y is None and y is not None
+        needs_weights = graphs is not None and weighted and not graphs.weighted
+        if graphs is None or needs_y or needs_weights or graphs.frozen != frozen:
             form = (x, y) if graphs is None else (graphs.x, y if graphs.y is None else graphs.y)
             self._graphs = Graphs(
                 self.model,
@@ -262,7 +276,8 @@ class Trainer:
                 self.seed,
                 self.check_finite,
                 *form,
-                weighted,
+                weighted or (graphs is not None and graphs.weighted),
+                frozen,
             )
         return self.graphs.x, self.graphs.y if y is not None else None
 
@@ -285,6 +300,11 @@ class Trainer:
     def step(self) -> Function:
         """The compiled training step: fed a batch, it returns the loss and the parts of the metrics."""
         return self.graphs.step
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The state variables of the training step and the evaluation. A shared state may have others."""
+        return tuple(self.graphs.step.graph.states | self.graphs.evaluation.graph.states)
 
     def weights(self) -> dict[str, Array]:
         """Copies of the variables that a prediction reads."""

@@ -63,13 +63,25 @@ def state_arrays(state: State, names: Iterable[str] | None = None) -> dict[str, 
 
 
 def write_state(
-    state: State, arrays: Mapping[str, Array], what: str, names: Iterable[str] | None = None
+    state: State,
+    arrays: Mapping[str, Array],
+    what: str,
+    names: Iterable[str] | None = None,
+    own: tuple[Iterable[str], Iterable[str]] | None = None,
 ) -> None:
-    """Write the variables from a checkpoint's arrays, all or none. Raises CheckpointError for others."""
+    """Write the variables from a checkpoint's arrays, all or none. Raises CheckpointError for others.
+
+    `own` are the names that must be there, as the checkpoint has them and as they are now; of others, of
+    which a shared state may have some, those are written that are in both.
+    """
     stored = {name[len(PREFIX) :]: array for name, array in arrays.items() if name.startswith(PREFIX)}
     if names is not None:
         wanted = [str(state.type_of(name)) and name for name in names]
         stored = {name: array for name, array in stored.items() if name in wanted}
+    elif own is not None:
+        then, now = (list(each) for each in own)
+        wanted = now + [name for name in state if name in stored and name not in now]
+        stored = {name: array for name, array in stored.items() if name in wanted or name in then}
     else:
         wanted = list(state)
     wrong = differences(stored, state, wanted)

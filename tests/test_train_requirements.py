@@ -1,0 +1,207 @@
+"""What a trainer refuses before it builds; models that are frozen or share a state; whose line is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgraph as ig
+from irgraph import nn
+from irgraph.errors import CheckpointError, DTypeError, FeedError, GraphError, IrgraphError
+from tests.training import N, examples, fit, linear, network, same_state, trainer
+
+X, Y = examples()
+ADAM = ig.optim.Adam(0.01)
+NONE: Any = None
+LIST: Any = [nn.Dense(3)]
+
+
+def plane(loss: Any) -> ig.Trainer:
+    return ig.Trainer(linear, loss, ig.optim.SGD(0.1))
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], type[IrgraphError], str]] = {
+    "no model": (lambda: ig.Trainer(NONE, "huber", ADAM), DTypeError, "the model None; needed a layer"),
+    "list": (lambda: ig.Trainer(LIST, "huber", ADAM), DTypeError, r"irgraph.nn.Sequential\(\["),
+    "class": (lambda: ig.Trainer(nn.Dense, "huber", ADAM), DTypeError, r"Write Dense\(…\)"),
+    "optimizer": (lambda: trainer(optimizer=ig.optim.Adam), DTypeError, r"Write Adam\(…\)"),
+    "state": (lambda: trainer(state={}), DTypeError, "state={}; needed an irgraph.State"),
+    "two values": (
+        lambda: fit(ig.Trainer(lambda a, b: a + b, "huber", ADAM), X, X),
+        DTypeError,
+        r"the model <lambda>\(a, b\) called with 1 value: missing a required argument: 'b'",
+    ),
+    "other names": (
+        lambda: fit(ig.Trainer(lambda a: a, "huber", ADAM), {"a": X, "c": X}, X),
+        DTypeError,
+        r"the model <lambda>\(a\) called with a and c: got an unexpected keyword argument 'c'",
+    ),
+    "nothing": (lambda: fit(ig.Trainer(lambda a: None, "huber", ADAM), X, X), GraphError, "lack a return"),
+    "no target": (
+        lambda: fit(plane("squared_error"), X),
+        DTypeError,
+        r"the loss squared_error\(prediction, target, .* 1 value: missing a required argument: 'target'",
+    ),
+    "loss without weights": (
+        lambda: fit(plane(lambda p, t: (p - t).mean()), X, X[:, 0], weights=np.ones(N)),
+        DTypeError,
+        "weights= where examples have weights",
+    ),
+    "part of an epoch": (lambda: fit(trainer(), epochs=2.5), DTypeError, "epochs=2.5; needed int"),
+    "negative weights": (
+        lambda: fit(trainer(), X, Y, weights=-np.ones(N)),
+        FeedError,
+        "weights from -1 to -1 in the data; needed numbers of at least 0, and one above 0",
+    ),
+    "no weights": (lambda: fit(trainer(), X, Y, weights=np.zeros(N)), FeedError, "and one above 0"),
+    "validation without y": (
+        lambda: fit(trainer(), X, Y, validation=X),
+        FeedError,
+        "the validation data without y; needed a target for each example",
+    ),
+    "data": (lambda: fit(trainer(), lambda a, b: [(X, Y)]), DTypeError, "the data <lambda>"),
+    "within": (
+        lambda: fit(trainer(), callbacks=[ig.train.LambdaCallback(on_epoch_end=lambda t, *_: fit(t))]),
+        GraphError,
+        "fit called while the same trainer trains",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_with_the_users_line(name: str) -> None:
+    call, error, message = REFUSED[name]
+    with pytest.raises(error, match=message) as caught:
+        call()
+    assert re.search(r"At \S+/tests/\S+\.py:\d+", str(caught.value))
+
+
+def test_errors_of_models_and_losses_are_at_the_users_line() -> None:
+    with pytest.raises(IrgraphError) as caught:
+        fit(ig.Trainer(network, "squared_error", ADAM), X, Y)
+    assert "contextlib" not in str(caught.value)
+    assert "training.py" in str(caught.value)  # where `fit` is called
+
+
+def test_the_example_of_a_wrong_label_is_told() -> None:
+    labels = Y.copy()
+    labels[137] = 7
+    with pytest.raises(FeedError, match="the index 7") as caught:
+        fit(trainer(), X, labels, batch_size=16)
+    assert "on example 137 of the data" in caught.value.__notes__[0]
+    with pytest.raises(FeedError) as caught:
+        fit(trainer(), X, labels, batch_size=16, validation_split=0.5)
+    assert "on example 137 of the data" in caught.value.__notes__[0]
+    with pytest.raises(FeedError) as caught:
+        fit(trainer(), X, Y, validation=(X, labels), batch_size=16)
+    assert "in an evaluation, on example 137 of the data" in caught.value.__notes__[0]
+
+
+def test_one_metric_by_its_name() -> None:
+    assert "accuracy" in fit(trainer(metrics="accuracy"))
+
+
+def test_a_function_without_arguments_gives_the_batches_of_each_epoch() -> None:
+    def batches() -> Any:
+        yield X[:100], Y[:100]
+        yield X[100:], Y[100:]
+
+    one, two = trainer(), trainer()
+    fit(one, batches, epochs=3)
+    fit(two, list(batches()), epochs=3)
+    assert same_state(one.state, two.state)
+
+
+@pytest.mark.parametrize("data", [(X, Y), ([(X, Y)],)])
+def test_weights_of_validation_data_alone(data: Any) -> None:
+    weights = np.zeros(N)
+    weights[:10] = 1.0
+    one, two = trainer(), trainer()
+    history = fit(one, *data, validation=(X, Y, weights), shuffle=False)
+    fit(two, *data, shuffle=False)
+    assert same_state(one.state, two.state)
+    assert history["val_loss"][-1] == pytest.approx(two.evaluate(X[:10], Y[:10])["loss"], rel=1e-5)
+
+
+def test_freezing_between_two_fits_counts() -> None:
+    model = nn.Sequential([nn.Dense(4, "relu"), nn.Dense(3)], name="net")
+    one = ig.Trainer(model, "softmax_cross_entropy", ADAM)
+    fit(one)
+    before = {name: one.state[name] for name in ("net.0.w", "net.1.w")}
+    model.layers[0].freeze()
+    fit(one)
+    assert (one.state["net.0.w"] == before["net.0.w"]).all()
+    assert (one.state["net.1.w"] != before["net.1.w"]).any()
+    model.layers[0].unfreeze()
+    fit(one)
+    assert (one.state["net.0.w"] != before["net.0.w"]).any()
+
+
+# ---------------------------------------------------------------------------------- checkpoints
+
+
+def tuned(base: nn.Layer, state: ig.State) -> ig.Trainer:
+    """A new head on features that are known."""
+    model = nn.Sequential([base, nn.Dense(3)], name="tuned")
+    return ig.Trainer(model, "softmax_cross_entropy", ADAM, state=state)
+
+
+def test_a_trainer_on_the_state_of_another_is_resumed_without_the_other(tmp_path: Path) -> None:
+    base = nn.Sequential([nn.Dense(4, "relu")], name="base")
+    first = ig.Trainer(nn.Sequential([base, nn.Dense(3)], name="first"), "softmax_cross_entropy", ADAM)
+    fit(first)
+    second = tuned(base.freeze(), first.state)
+    fit(second, epochs=2, callbacks=[ig.train.Checkpoint(tmp_path)])
+    fit(second, epochs=1)
+
+    base = nn.Sequential([nn.Dense(4, "relu")], name="base")
+    outer = nn.Sequential([base], name="first")  # the paths are those of the first model
+    assert outer.path == "first"
+    anew = tuned(base.freeze(), ig.State())
+    fit(anew, epochs=2, resume=tmp_path)
+    fit(anew, epochs=1)
+    for name in anew.state:
+        assert (anew.state[name] == second.state[name]).all(), name
+    assert "first.1.w" not in anew.state
+
+
+def test_what_a_shared_state_has_besides_is_put_back_too(tmp_path: Path) -> None:
+    one = trainer()
+    count = ig.state("count")
+    counted = ig.compile(ig.with_update(count + 0, {count: count + 1}), state=one.state)
+    fit(one)
+    counted()
+    one.save(tmp_path)
+    counted()
+    one.resume(tmp_path)
+    assert one.state["count"] == 1
+
+
+def test_what_to_resume_from_by_the_name_of_a_file(tmp_path: Path) -> None:
+    one = trainer()
+    fit(one, callbacks=[ig.train.Checkpoint(tmp_path)])
+    path = sorted(tmp_path.glob("*.json"))[-1]
+    for file in (path, path.with_suffix(".safetensors")):
+        two = trainer(seed=1)
+        fit(two, epochs=1, resume=file)
+        assert same_state(one.state, two.state)
+    for missing in (tmp_path / "00000009.json", Path(__file__)):
+        with pytest.raises(CheckpointError, match=r"missing|no checkpoint in"):
+            fit(trainer(), resume=missing)
+
+
+def test_a_later_format_that_holds_something_else(tmp_path: Path) -> None:
+    fit(trainer(), callbacks=[ig.train.Checkpoint(tmp_path)])
+    body = json.dumps({"format": 2})
+    text = f'{{"sha256": "{sha256(body.encode()).hexdigest()}", "content":\n{body}\n}}\n'
+    for path in tmp_path.glob("*.json"):
+        path.write_text(text)
+    with pytest.raises(CheckpointError, match="of format 2, written by irgraph"):
+        fit(trainer(), resume=tmp_path)
