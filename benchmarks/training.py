@@ -23,8 +23,8 @@ from benchmarks.worker import PeerError, json_of_module
 
 PURPOSE = "seconds of a training step in Trainer.fit and in a bare loop"
 Array = np.ndarray[Any, Any]
-CASES = {"16": "MLP 784-16-10", "192": "MLP 784-192-192-10", "512": "MLP 784-512-512-10"}
-EXAMPLES, BATCH, EPOCHS, ROUNDS = 4000, 32, 2, 15
+CASES = {"16": "MLP 784-16-10", "300": "MLP 784-300-300-10", "512": "MLP 784-512-512-10"}
+EXAMPLES, BATCH, EPOCHS, ROUNDS = 4000, 32, 5, 11
 LIMIT, AT = 1.05, 1e-3
 
 
