@@ -10,7 +10,7 @@ from gallery import plt, show
 
 import irgraph as ig
 
-SMALL = {"steps": 500}
+SMALL = {"steps": 400}
 TARGETS = {"x²": (np.square, "tanh", 1), "sin x": (np.sin, "sigmoid", np.pi), "|x|": (np.abs, "sigmoid", 1)}
 TARGETS["H(x)"] = (lambda x: np.heaviside(x, 0.5), "tanh", 1)
 ACTIVATIONS = {"tanh": ig.tanh, "sigmoid": ig.sigmoid}

@@ -13,10 +13,9 @@ import irgraph as ig
 ACTIVATIONS = {"tanh": (ig.tanh, BLUE), "ReLU": (ig.relu, GREEN), "z³": (lambda z: z**3, RED)}
 
 
-def readout(hidden, at, y):
-    """The outputs w₀ + Σ wᵢ hᵢ(x) that fit y best by least squares, and their RMS error."""
-    x = ig.input("x", ("points", 1), "float64")
-    rows = np.column_stack([np.ones(len(at)), ig.evaluate(hidden(x), x=at[:, None])])
+def readout(h, y):
+    """The outputs w₀ + Σ wᵢ hᵢ that fit y best by least squares, and their RMS error."""
+    rows = np.column_stack([np.ones(len(y)), h])
     fitted = rows @ np.linalg.lstsq(rows, y, rcond=None)[0]
     return fitted, float(np.sqrt(np.mean((fitted - y) ** 2)))
 
@@ -31,17 +30,18 @@ def sawtooth(depth, at):
 
 def main(widths=(1, 2, 4, 8, 16, 32, 64), depth=4):
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.8))
-    at, numbers = np.linspace(-1, 1, 401), {}
+    x, at, numbers = ig.input("x", ("points", 1), "float64"), np.linspace(-1, 1, 401), {}
     v, b = np.random.default_rng(0).uniform(-4, 4, (2, 64))  # random units do, if their readout is fitted
     for name, (g, colour) in ACTIVATIONS.items():
-        numbers[name] = [readout(lambda x, n=n, g=g: g(x * v[:n] + b[:n]), at, np.abs(at))[1] for n in widths]
+        h = ig.evaluate(g(x * v + b), x=at[:, None])
+        numbers[name] = [readout(h[:, :n], np.abs(at))[1] for n in widths]
         left.loglog(widths, numbers[name], "o-", color=colour, label=f"{name} units")
     left.set(title="|x| by one layer: z³ stays a cubic", xlabel="hidden units N", ylabel="RMS error")
-    at = (np.arange(4096) + 0.5) / 4096
+    at = (np.arange(1024) + 0.5) / 1024
     teeth = sawtooth(depth, at)[0]
     middle.plot(at, teeth, color=GREY, linewidth=3, label=f"{depth} layers of 2 units")
     for n, colour in ((2 * depth, RED), (2**depth, BLUE)):
-        shallow, error = readout(lambda x, n=n: ig.relu(x - np.arange(n) / 2**depth), at, teeth)
+        shallow, error = readout(ig.evaluate(ig.relu(x - np.arange(n) / 2**depth), x=at[:, None]), teeth)
         middle.plot(at, shallow, "--", color=colour, label=f"1 layer of {n} units: RMS error {error:.2f}")
         numbers[f"1 layer of {n}: RMS error"] = error
     middle.set(title="a sawtooth by deep and shallow networks", xlabel="x", ylabel="y", ylim=(-0.05, 1.5))

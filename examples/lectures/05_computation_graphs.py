@@ -17,12 +17,13 @@ DATA = np.array([[1, 3, 0], [2, 0, 5], [0, 1, 0], [-1, -2, 1], [-2, 1, -3], [1, 
 def graph(axis, v, places, edges):
     """Draw values: the partial derivative along each edge, the gradient of the last value in each node."""
     *_, top = places
-    at = ig.compile({n: (v[n], ig.grad(v[top], v[n])) for n in places})(**POINT)
-    partials = ig.compile([ig.grad(v[b], v[a]) for a, b in edges])(**POINT)
-    boxes = {n: f"{n} = {value:.4g}\n∂{top}/∂{n} = {slope:.4g}" for n, (value, slope) in at.items()}
-    labels = {edge: f"{edges[edge]}{partial:.4g}" for edge, partial in zip(edges, partials, strict=True)}
+    values = ig.compile({n: v[n] for n in places})(**POINT)
+    pairs = [*((n, top) for n in places), *edges]
+    slopes = ig.compile({f"∂{b}/∂{a}": ig.grad(v[b], v[a]) for a, b in pairs})(**POINT)
+    boxes = {n: f"{n} = {y:.4g}\n∂{top}/∂{n} = {slopes[f'∂{top}/∂{n}']:.4g}" for n, y in values.items()}
+    labels = {(a, b): f"{text}{slopes[f'∂{b}/∂{a}']:.4g}" for (a, b), text in edges.items()}
     computation(axis, boxes, labels, places)
-    return {n: float(slope) for n, (_, slope) in at.items()}
+    return {name: float(slope) for name, slope in slopes.items()}
 
 
 def main(steps=2000):
@@ -32,13 +33,12 @@ def main(steps=2000):
     v["ℓ"], v["R"] = v["r"] ** 2, 0.1 * (v["w₁"] ** 2 + v["w₂"] ** 2)  # loss, regularization
     v["J"] = v["ℓ"] + v["R"]  # objective
     figure, axes = plt.subplots(2, 2, figsize=(14, 8.5), width_ratios=[1.3, 1])
-    numbers = {"∂ℓ": graph(axes[0, 0], v, PLACES, EDGES), "∂J": graph(axes[1, 0], v, RIDGE, RIDGE_EDGES)}
+    numbers = {"ℓ": graph(axes[0, 0], v, PLACES, EDGES), "J": graph(axes[1, 0], v, RIDGE, RIDGE_EDGES)}
     axes[0, 0].set_title("least squares at x = (1, 3), y = 1: each edge has its partial derivative")
     axes[1, 0].set_title("ridge, λ = 0.1: w has two children, whose gradients add up")
-    # the same objectives with parameters: each step of SGD takes a training point at random
     x, y, w, b = ig.input("x", (2,)), ig.input("y", ()), ig.parameter("w", (2,)), ig.parameter("b", ())
     rows = np.column_stack([DATA[:, :2], np.ones(6)])
-    for penalty, colour in ((0.0, BLUE), (0.1, GREEN)):
+    for penalty, colour in ((0.0, BLUE), (0.1, GREEN)):  # SGD on both: each step takes a training point
         step = ig.compile(w, updates=ig.optim.SGD(0.02).minimize((y - w @ x - b) ** 2 + penalty * w @ w))
         path = [step(x=p[:2], y=p[2]) for p in np.random.default_rng(0).choice(DATA, steps)]
         axes[0, 1].plot(*np.transpose(path), color=colour, linewidth=0.8, label=f"SGD, λ = {penalty:g}")

@@ -13,19 +13,21 @@ DATA = np.array([[1, 3, 0], [2, 0, 5], [0, 1, 0], [-1, -2, 1], [-2, 1, -3], [1, 
 
 def test_least_squares(numbers: dict[str, Any]) -> None:
     r = Y - (W @ X + B)
-    found = numbers["∂ℓ"]
-    assert found["r"] == pytest.approx(2 * r)
-    assert found["ŷ"] == pytest.approx(-2 * r)
-    assert found["b"] == pytest.approx(-2 * r)
-    assert [found["w₁"], found["w₂"]] == pytest.approx(-2 * r * X)
+    found = numbers["ℓ"]
+    assert found["∂ℓ/∂r"] == pytest.approx(2 * r)
+    assert found["∂ℓ/∂ŷ"] == pytest.approx(-2 * r)
+    assert found["∂ℓ/∂b"] == pytest.approx(-2 * r)
+    assert [found["∂ℓ/∂w₁"], found["∂ℓ/∂w₂"]] == pytest.approx(-2 * r * X)
+    assert [found["∂r/∂ŷ"], found["∂ŷ/∂b"], found["∂ŷ/∂w₁"], found["∂ŷ/∂w₂"]] == [-1, 1, *X]
 
 
 def test_ridge(numbers: dict[str, Any]) -> None:
     r = Y - (W @ X + B)
-    found = numbers["∂J"]
-    assert found["R"] == found["ℓ"] == 1
-    assert found["b"] == pytest.approx(-2 * r)
-    assert [found["w₁"], found["w₂"]] == pytest.approx(-2 * r * X + 2 * PENALTY * W)
+    found = numbers["J"]
+    assert found["∂J/∂R"] == found["∂J/∂ℓ"] == 1
+    assert found["∂J/∂b"] == pytest.approx(-2 * r)
+    assert [found["∂R/∂w₁"], found["∂R/∂w₂"]] == pytest.approx(2 * PENALTY * W)
+    assert [found["∂J/∂w₁"], found["∂J/∂w₂"]] == pytest.approx(-2 * r * X + 2 * PENALTY * W)
 
 
 @pytest.mark.parametrize("penalty", [0, PENALTY])
