@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 TARGETS: dict[str, tuple[Any, float, float]] = {
-    "x²": (lambda x: x * x, 1, 0.02),
+    "x²": (lambda x: x * x, 1, 0.03),
     "sin x": (np.sin, np.pi, 0.1),
     "|x|": (np.abs, 1, 0.05),
     "H(x)": (lambda x: 1.0 * (x > 0), 1, 0.1),
