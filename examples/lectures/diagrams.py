@@ -101,3 +101,19 @@ def laid_out(axis: Any, picture: Any) -> None:
     with Image.open(BytesIO(picture.png(dpi=200))) as image:
         axis.imshow(np.asarray(image.convert("RGB")), interpolation="antialiased")
     axis.set_axis_off()
+
+
+def tiles(axis: Any, images: Any, columns: int, **options: Any) -> Any:
+    """Show images of one size in rows, with gaps: red is positive, blue negative, or as `options` say."""
+    images = np.asarray(images)
+    largest = np.abs(images).max()
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * columns, *(size + 1 for size in images.shape[1:])), np.nan)
+    sheet[: len(images), 1:, 1:] = images
+    height, width = sheet.shape[1:]
+    sheet = sheet.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    sheet = np.pad(sheet, ((0, 1), (0, 1)), constant_values=np.nan)
+    shown = axis.imshow(sheet, **{"vmin": -largest, "vmax": largest} | options)
+    shown.set_cmap(shown.get_cmap().with_extremes(bad="#c8c8c8"))
+    axis.set_axis_off()
+    return shown
