@@ -86,6 +86,15 @@ def regions(axis: Any, f: Callable[..., Any], points: Any, kinds: Any, span: flo
     axis.set(xlabel="x₁", ylabel="x₂", xlim=(-span, span), ylim=(-span, span))
 
 
+def classes(axis: Any, scores: Callable[[Any], Any], low: float, high: float) -> None:
+    """Colour the plane by the class of the largest of several scores of its points."""
+    line = np.linspace(low, high, 200, dtype="float32")
+    largest = scores(np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)).argmax(axis=1)
+    colours = [BLUE, ORANGE, GREEN, RED, SKY, GREY][: largest.max() + 1]
+    levels = np.arange(len(colours) + 1) - 0.5
+    axis.contourf(line, line, largest.reshape(200, 200), levels, colors=colours, alpha=0.2)
+
+
 def _circle(shape: str = "circle,pad=0.4") -> dict[str, Any]:
     return {"boxstyle": shape, "facecolor": "white", "edgecolor": "#333333", "linewidth": 1.2}
 
