@@ -12,6 +12,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from functools import wraps
 from numbers import Number, Real
 from types import FunctionType, NoneType, UnionType
@@ -62,19 +63,55 @@ def check_arguments(namespace: dict[str, Any], names: Iterable[str]) -> None:
 def _wrong(function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
     """The message for the first argument that does not fit its annotation, if there is one."""
     signature = inspect.signature(function)
+    what = function.__qualname__.removesuffix(".__init__")
     try:
         given = signature.bind(*arguments, **keywords).arguments
+    except TypeError as error:
+        return unbound(what, signature, keywords, error)
+    try:
         hints = typing.get_type_hints(function)
-    except (NameError, TypeError):  # names that only type checkers see; Python's words for missing arguments
+    except (NameError, TypeError):  # names that only type checkers see
         return None
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     for name, argument in given.items():
         parameter = signature.parameters[name]
         if parameter.kind in variadic or name not in hints or fits(argument, hints[name]):
             continue
-        what = function.__qualname__.removesuffix(".__init__")
         return explain(f"{what} with {name}={_short(argument)}", _words(hints[name]), here())
     return None
+
+
+def unbound(what: str, signature: inspect.Signature, keywords: Iterable[str], error: TypeError) -> str:
+    """The message for arguments that a signature does not take: an unknown one, one too many, one missing."""
+    names = [name for name in signature.parameters if name != "self"]
+    unknown = next((name for name in keywords if name not in names), None)
+    if unknown is None:
+        shown = str(signature.replace(return_annotation=signature.empty)).replace("(self, ", "(", 1)
+        return explain(f"{what} called with {error}", f"{what}{shown}", here())
+    meant = [name for name in ELSEWHERE.get(unknown, ()) if name in names]
+    close = meant or get_close_matches(unknown, names, 1)
+    do = f"Did you mean {close[0]!r}?" if close else ""
+    return explain(f"the argument {unknown!r} for {what}", f"one of: {', '.join(names)}", here(), do)
+
+
+ELSEWHERE = {
+    "beta_1": ("beta1",),
+    "beta_2": ("beta2",),
+    "betas": ("beta1",),
+    "eps": ("epsilon",),
+    "kernel_initializer": ("weight_init",),
+    "lr": ("learning_rate",),
+    "min_delta": ("tolerance",),
+    "out_channels": ("filters",),
+    "out_features": ("units",),
+    "bias_initializer": ("bias_init",),
+    "restore_best_weights": ("restore_best",),
+    "sample_weight": ("weights",),
+    "use_bias": ("bias",),
+    "validation_data": ("validation",),
+    "verbose": ("progress",),
+}
+"""What other libraries call an argument: for the hint of an error, not as second names."""
 
 
 def fits(argument: object, hint: Any) -> bool:

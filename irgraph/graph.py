@@ -168,12 +168,18 @@ class Graph:
         for node in self.nodes:
             if node.op.source and owner.setdefault(node.op.label, node) is not node:
                 first = owner[node.op.label]
+                do = "Rename one, or build it once and use that value in both places."
+                if getattr(first.op, "trainable", None) != getattr(node.op, "trainable", None):
+                    do = (
+                        "One is trained and the other is not: freeze or unfreeze a layer before building, or "
+                        "choose with minimize(loss, parameters=[...])."
+                    )
                 raise GraphError(
                     explain(
                         f"the name {node.op.label!r} used twice, by {first!r} and by {node!r}",
                         "a name of its own for each input and parameter",
                         node.origin,
-                        "Rename one, or build it once and use that value in both places.",
+                        do,
                     )
                 )
 

@@ -154,6 +154,12 @@ class Value:
     def __array__(self, *_: object, **__: object) -> NoReturn:
         raise self._not_computed("where NumPy needed an array", "Use the irgraph function of the same name")
 
+    def __array_function__(self, function: Any, _: object, given: Any, options: Any) -> Any:
+        name = function.__name__
+        if name in ("ndim", "shape"):
+            return function._implementation(*given, **options)
+        raise self._not_computed(f"in numpy.{name}", f"Use the irgraph function for it, e.g. irgraph.{name}")
+
     def __float__(self) -> NoReturn:
         raise self._not_computed("as a Python number", "Keep it in the graph")
 

@@ -253,9 +253,9 @@ BAD: list[tuple[Callable[[], object], type[IrgraphError], str]] = [
     (
         lambda: nn.Block(lambda x, a: a(x), a=nn.Dense(2))(x(5), x(4)),
         DTypeError,
-        r"call of Block on 2 values with multiple values for argument 'a'; needed <lambda>\(x, a\)",
+        r"call of Block on 2 values: multiple values for argument 'a'; needed <lambda>\(x, a\)",
     ),
-    (lambda: nn.Dense(2)(x(5), x(4)), DTypeError, r"Dense on 2 values with too many positional arguments"),
+    (lambda: nn.Dense(2)(x(5), x(4)), DTypeError, r"Dense on 2 values: too many positional arguments"),
 ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any
 
-from ..arguments import checked
+import numpy as np
+
+from ..arguments import checked, unbound
 from ..errors import DTypeError, explain
 from ..origin import here
 
@@ -23,7 +24,7 @@ def named_arguments(initialize: Callable[..., None]) -> Callable[..., None]:
         try:
             signature.bind(self, *arguments, **keywords)
         except TypeError as error:
-            raise DTypeError(_told(type(self), signature, keywords, error)) from None
+            raise DTypeError(unbound(type(self).__name__, signature, keywords, error)) from None
         inner(self, *arguments, **keywords)
 
     return __init__
@@ -43,20 +44,34 @@ def unfit(
             name for name, each in signature.parameters.items() if each.kind is each.KEYWORD_ONLY
         )
         do = "" if function else f"The options of a call are: training{', ' * bool(names)}{names}."
-        found = f"a call of {what} on {len(values)} value{'s' * (len(values) != 1)} with {error}"
+        found = f"a call of {what} on {len(values)} value{'s' * (len(values) != 1)}: {error}"
         called = getattr(function, "__name__", "layer")
         return explain(found, f"{called}{signature.replace(return_annotation=signature.empty)}", here(), do)
     return None
 
 
-def _told(cls: type, signature: inspect.Signature, keywords: dict[str, Any], error: TypeError) -> str:
-    names = [name for name in signature.parameters if name != "self"]
-    unknown = [name for name in keywords if name not in names]
-    shown = str(signature.replace(return_annotation=signature.empty)).replace("(self, ", "(", 1)
-    if not unknown:
-        return explain(f"{cls.__name__} called with {error}", f"{cls.__name__}{shown}", here())
-    close = get_close_matches(unknown[0], names, 1)
-    do = f"Did you mean {close[0]!r}?" if close else ""
-    return explain(
-        f"the argument {unknown[0]!r} for {cls.__name__}", f"one of: {', '.join(names)}", here(), do
-    )
+def listed(layer: Any, values: Sequence[Any]) -> str | None:
+    """What to say where a layer that takes values was given a list or dict of them."""
+    at = next((value for value in values if isinstance(value, list | tuple | Mapping)), None)
+    if at is None:
+        return None
+    found = f"a call of {type(layer).__name__} on a {type(at).__name__} of {len(at)}"
+    do = "Join them, e.g. with irgraph.concatenate; a layer that takes several is called layer(a, b)."
+    return explain(found, "a graph value", here(), do)
+
+
+NO_VALUES = (bool, int, float, complex, str, np.ndarray, np.generic)
+"""What a layer or a function in a model returns by mistake."""
+
+
+def returned(name: str, result: object) -> str:
+    """What to say where a layer or a function returned no graph value."""
+    do = "Does it lack a return?" if result is None else ""
+    return explain(f"{result!r}, which {name} returned", "a graph value", here(), do)
+
+
+def require_mode(training: object) -> None:
+    """Raise DTypeError for a mode that is not known while the graph is built."""
+    if not isinstance(training, bool | np.bool_ | None):
+        do = "It is fixed when the graph is built: build one for training and one for prediction."
+        raise DTypeError(explain(f"training={training!r}", "True, False or None", here(), do))

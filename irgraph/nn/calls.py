@@ -65,7 +65,8 @@ class Call:
             return error
         path = self.layer.path
         at = "" if "  At " in str(error) else f"\n  At {here()}."
-        layer = f"layer {path!r} ({type(self.layer).__name__})"
+        kind = type(self.layer).__name__
+        layer = f"layer {path!r} ({kind})" if path else f"a {kind} without a name"
         text = f"{error}{at}\n  In {layer}, called on {self._told_inputs()}."
         located = type(error)(text)
         for note in getattr(error, "__notes__", ()):

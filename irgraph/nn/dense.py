@@ -140,6 +140,10 @@ def require_features(x: Value, stated: tuple[Size, ...] | None = None) -> Size:
     """The size of the last axis. Raises ShapeError for a scalar, and where `stated` says another size."""
     if not x.ndim:
         raise ShapeError(explain("a scalar", "an input with an axis of features, the last one", here()))
+    if x.ndim == 1 and not isinstance(x.shape[0], int):
+        found = f"an input of shape {format_shape(x.shape)}"
+        do = "Its only axis counts examples: for one feature each write x[:, None]."
+        raise ShapeError(explain(found, "a last axis of features, of a known size", here(), do))
     if stated is not None and x.shape[-1] != stated[-1]:
         found = f"{x.shape[-1]} features, the last axis of {format_shape(x.shape)}"
         raise ShapeError(explain(found, f"input_dim={stated[-1]}", here()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from ..ops.sources import Parameter, parameter
 from ..origin import here
 from ..types import TensorType, as_dtype, float32, format_shape
 from ..value import Value
-from .arguments import named_arguments, unfit
+from .arguments import NO_VALUES, listed, named_arguments, require_mode, returned, unfit
 from .calls import Call, current, running
 from .naming import is_trainable, known_sizes, snake_case
 
@@ -38,7 +39,8 @@ class Layer(ABC):
     `layer(x)` builds nodes and returns their value. Parameters are made at the first call, when the
     input's size is known, and are named by the layer's path: `hidden.w`, or `net.0.w` in a container. A layer
     without a name is called as its container calls it (a position, an attribute), and by its class where it
-    has none. Two layers of one name on one graph or state are an error, not shared weights.
+    has none. Two layers of one name on one graph are an error, not shared weights; on one state they are the
+    same layer, built anew, and a shape that differs is an error.
 
     `training=` is fixed when a graph is built: `layer(x, training=True)` drops out and uses the batch's
     statistics. Inside another layer's call it is that call's, elsewhere False.
@@ -68,12 +70,16 @@ class Layer(ABC):
     _streams: dict[str, RandomStream]
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> Layer:
+        if inspect.isabstract(cls):
+            missing = ", ".join(sorted(cls.__abstractmethods__))
+            found, needed = f"the layer {cls.__name__} without {missing}", "a method that gives its values"
+            raise DTypeError(explain(found, needed, here(), "Write def forward(self, x)."))
         layer = super().__new__(cls)
         layer._own, layer._as_frozen, layer._streams = {}, {}, {}
         return layer
 
     def __init__(self, name: str | None = None) -> None:
-        if name is not None and not re.fullmatch(r"[^\s%'\"#./]+", str(name)):
+        if name is not None and not (isinstance(name, str) and re.fullmatch(r"[^\s%'\"#./]+", name)):
             needed = "a non-empty string without spaces, quotes, %, #, dots and slashes"
             raise GraphError(explain(f"the layer name {name!r}", needed, here()))
         self.name = name
@@ -92,6 +98,7 @@ class Layer(ABC):
 
         Raises what its ops raise, with the layer's path, its inputs, and the layers that made them.
         """
+        require_mode(training)
         given = [
             as_value(value) if not isinstance(value, Mapping | list | tuple) else value for value in values
         ]
@@ -100,11 +107,13 @@ class Layer(ABC):
                 result = self.forward(*given, **options)
             except IrgraphError as error:
                 raise call.located(error) from None
-            except TypeError as error:
-                message = unfit(self, given, options)
+            except (AttributeError, TypeError) as error:
+                message = unfit(self, given, options) or listed(self, given)
                 if message is None:
                     raise
                 raise call.located(DTypeError(message)) from error
+            if result is None or isinstance(result, NO_VALUES):
+                raise call.located(GraphError(returned(type(self).__name__, result)))
             plain = [value.type for value in given if isinstance(value, Value)]
             if not self._called_on and len(plain) == len(given):
                 self._called_on = tuple(plain)

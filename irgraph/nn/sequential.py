@@ -8,6 +8,7 @@ from typing import Any, ClassVar, overload
 from ..errors import DTypeError, GraphError, explain
 from ..origin import here
 from ..value import Value
+from .arguments import NO_VALUES, returned
 from .layer import Layer
 
 Part = Layer | Callable[[Value], Value]
@@ -65,8 +66,11 @@ class Sequential(Layer):
             self.input_shape = getattr(layer, "input_shape", None)
 
     def forward(self, x: Value) -> Value:
-        for layer in self._parts:
-            x = layer(x)
+        for part in self._parts:
+            result = part(x)
+            if result is None or isinstance(result, NO_VALUES):
+                raise GraphError(returned(getattr(part, "__name__", repr(part)), result))
+            x = result
         return x
 
     @property
@@ -87,6 +91,9 @@ class Sequential(Layer):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return Sequential(self._parts[index])
+        if not hasattr(index, "__index__"):
+            needed = "a position or a slice"
+            raise DTypeError(explain(f"{index!r} as an index of a model", needed, here()))
         try:
             return self._parts[index]
         except IndexError:

@@ -85,6 +85,12 @@ def as_float(x: Any) -> Value:
 def differing(what: str, values: list[Value]) -> str:
     """The message for tensors of different dtypes."""
     found = " and ".join(f"{v.label} of {v.dtype} (built at {v.node.origin})" for v in values)
+    chosen = [
+        v for v in values if v.dtype.is_inexact and v.node.op.source == "state"
+    ]  # weights stay as they are
+    chosen += [v for v in values if v.dtype.is_inexact]
+    to = (chosen or values)[0].dtype
+    other = next(v for v in values if v.dtype != to)
     return f"{what}: " + explain(
-        found, "one dtype", here(), f'Cast one of them, e.g. with irgraph.cast(value, "{values[0].dtype}").'
+        found, "one dtype", here(), f'Cast {other.label}, e.g. with irgraph.cast(value, "{to}").'
     )
