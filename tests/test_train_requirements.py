@@ -67,6 +67,17 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[IrgraphError], str]] = {
         "the validation data without y; needed a target for each example",
     ),
     "data": (lambda: fit(trainer(), lambda a, b: [(X, Y)]), DTypeError, "the data <lambda>"),
+    "monitor": (
+        lambda: fit(trainer(), callbacks=[ig.train.EarlyStopping()]),
+        GraphError,
+        "no number 'val_loss' to monitor; needed one of: loss, accuracy(?s:.*)Pass validation data",
+    ),
+    "best": (lambda: fit(trainer(), callbacks=[ig.train.Checkpoint("x", best="acc")]), GraphError, "'acc'"),
+    "plateau": (
+        lambda: fit(trainer(), callbacks=[ig.train.ReduceLROnPlateau("val_acc")], validation_split=0.2),
+        GraphError,
+        "'val_acc' to monitor; needed one of: loss, accuracy, val_loss, val_accuracy",
+    ),
     "within": (
         lambda: fit(trainer(), callbacks=[ig.train.LambdaCallback(on_epoch_end=lambda t, *_: fit(t))]),
         GraphError,
@@ -81,6 +92,23 @@ def test_refused_with_the_users_line(name: str) -> None:
     with pytest.raises(error, match=message) as caught:
         call()
     assert re.search(r"At \S+/tests/\S+\.py:\d+", str(caught.value))
+
+
+def test_a_value_that_will_not_be_there_is_told_before_the_first_step() -> None:
+    one = trainer()
+    with pytest.raises(GraphError, match="'val_loss'"):
+        fit(one, callbacks=[ig.train.EarlyStopping()])
+    assert one.position.steps == 0
+
+
+def test_sums_that_were_kept_stay() -> None:
+    """A refused step goes back to the sums at the start of what was run."""
+    sums = trainer().sums
+    sums.add({"loss": 1.0, "accuracy/correct": np.array(2)}, 4, 4.0)
+    kept = sums.state()
+    sums.add({"loss": 3.0, "accuracy/correct": np.array(1)}, 4, 4.0)
+    sums.restore(*kept)
+    assert sums.parts["accuracy/correct"] == 2
 
 
 def test_errors_of_models_and_losses_are_at_the_users_line() -> None:

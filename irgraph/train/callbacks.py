@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -100,15 +100,22 @@ class Monitor:
         self._smaller = is_smaller_better(name, mode)
         self.best: float | None = None
 
+    def begin(self, trainer: Trainer) -> None:
+        """Before the first step: raise GraphError where no epoch will have the value."""
+        if self.name not in trainer.told:
+            raise self._unknown(trainer.told)
+
     def value(self, values: Mapping[str, Any]) -> float:
         """The value among those of an epoch. Raises GraphError where it is not there, or no number."""
         found = values.get(self.name)
         if not isinstance(found, (int, float)):
-            do = "Pass validation data to fit." if self.name.startswith("val_") else "Name one of them."
-            raise GraphError(
-                explain(f"no number {self.name!r} to monitor", f"one of: {', '.join(values)}", here(), do)
-            )
+            raise self._unknown(values)
         return float(found)
+
+    def _unknown(self, names: Iterable[str]) -> GraphError:
+        do = "Pass validation data to fit." if self.name.startswith("val_") else "Name one of them."
+        found = f"no number {self.name!r} to monitor"
+        return GraphError(explain(found, f"one of: {', '.join(names)}", here(), do))
 
     def improved(self, values: Mapping[str, Any]) -> bool:
         """Whether the value is better than the best so far, which it then is. NaN is never better."""
@@ -154,6 +161,7 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self._begin()
+        self._monitor.begin(trainer)
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, Any]) -> None:
         if self._monitor.improved(values):

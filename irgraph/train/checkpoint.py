@@ -59,6 +59,8 @@ class Checkpoint(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self._begin()
+        if self._monitor is not None:
+            self._monitor.begin(trainer)
 
     def on_step_end(self, trainer: Trainer, step: int, loss: float) -> None:
         if (self.steps and trainer.position.steps % self.steps == 0) or time.monotonic() >= self._due:

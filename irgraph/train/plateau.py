@@ -54,6 +54,7 @@ class ReduceLROnPlateau(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self._begin()
+        Monitor(self.monitor).begin(trainer)
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, Any]) -> None:
         factor = self._plateau.update(Monitor(self.monitor).value(values))

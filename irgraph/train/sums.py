@@ -61,7 +61,8 @@ class Sums:
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What a checkpoint keeps: as JSON, and as arrays."""
-        return {"loss": self.loss, "weight": self.weight, "count": self.count}, dict(self.parts)
+        parts = {name: part.copy() for name, part in self.parts.items()}  # `add` writes into them
+        return {"loss": self.loss, "weight": self.weight, "count": self.count}, parts
 
     def restore(self, numbers: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
         """Go on from what `state` gave."""

@@ -23,7 +23,7 @@ from . import storage
 from .callbacks import Callback
 from .data import ArrayBatches, Source, common_length
 from .fitting import Fit, told_example
-from .graphs import Graphs, find_loss, find_measures, frozen_layers
+from .graphs import LOSS, Graphs, find_loss, find_measures, frozen_layers
 from .history import History
 from .joining import joined
 from .position import Position, data_form, keyed, packed, require_same_source, require_training, unpack
@@ -101,6 +101,7 @@ class Trainer:
         self.source_form: Mapping[str, Any] = {}
         self._graphs: Graphs | None = None
         self._running = False
+        self.told: tuple[str, ...] = ()  # the names of the values of an epoch
 
     # -------------------------------------------------------------------------------- training
 
@@ -171,6 +172,8 @@ class Trainer:
         if self.resumed is not None:
             require_same_source(self.source_form, source.described(), self.position.step)
         self.source_form = source.described()
+        names = (LOSS, *[measure.name for measure in self.metrics])
+        self.told = names if held_out is None else names + tuple(f"val_{name}" for name in names)
         for callback in self.callbacks:
             callback.on_fit_begin(self)
         for key, callback in keyed(self.callbacks).items():
