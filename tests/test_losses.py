@@ -298,3 +298,12 @@ def test_more_axes_are_more_examples(row: dict[str, Any]) -> None:
     each = np.array(row["losses"])[order].reshape(2, 3)
     np.testing.assert_allclose(found[0], each, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(found[1], each[kept].mean(), rtol=1e-12)
+
+
+def test_a_penalty_takes_several_layers() -> None:
+    layers = [ig.nn.Dense(2, name="a"), ig.nn.Dense(3, name="b")]
+    for layer in layers:
+        layer(ig.input("x", ("batch", 4)))
+    f = ig.compile([ig.losses.l2(layers, 0.5), *(ig.losses.l2(layer, 0.5) for layer in layers)])
+    both, a, b = f()
+    assert both == pytest.approx(a + b)

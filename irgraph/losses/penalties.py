@@ -20,7 +20,7 @@ from .operands import require
 @checked
 def l1(values: Any, strength: float = 1.0) -> Value:
     """strength · Σ |w| over all elements of a value, of a list or dict of them, or of the parameters of a
-    layer.
+    layer or of several.
 
     The derivative at 0 is 0. Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
 
@@ -34,7 +34,7 @@ def l1(values: Any, strength: float = 1.0) -> Value:
 @checked
 def l2(values: Any, strength: float = 1.0) -> Value:
     """strength · Σ w² over all elements of a value, of a list or dict of them, or of the parameters of a
-    layer.
+    layer or of several.
 
     Hoerl and Kennard, "Ridge regression", 1970.
 
@@ -58,10 +58,17 @@ def elastic_net(values: Any, l1: float, l2: float) -> Value:
     return _penalty("elastic_net", values, l1, abs) + _penalty("elastic_net", values, l2, square)
 
 
+def _owned(values: Any) -> Any:
+    """The values, with the parameters of layers in their place."""
+    owned = getattr(values, "parameters", None)
+    if isinstance(owned, Mapping):
+        return owned
+    return [_owned(each) for each in values] if isinstance(values, list | tuple) else values
+
+
 def _penalty(what: str, values: Any, strength: float, each: Callable[[Value], Value]) -> Value:
     require(f"{what} of strength", 0 <= strength < math.inf, strength, "a number of at least 0")
-    owned = getattr(values, "parameters", None)
-    found = flatten(owned if isinstance(owned, Mapping) else values, f"what {what} is of")
+    found = flatten(_owned(values), f"what {what} is of")
     if not found:
         do = "A layer has parameters once it was called."
         raise GraphError(explain(f"{what} of no values", "at least one parameter", here(), do))
