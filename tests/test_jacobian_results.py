@@ -346,3 +346,8 @@ def test_a_hint_for_no_dim_is_refused() -> None:
 def test_a_plan_is_short_in_a_message() -> None:
     x = ig.input("x", (3,))
     assert repr(ig.plan_jacobian(ig.tanh(x), x)).startswith("<JacobianPlan: ")
+
+
+def test_a_small_one_as_lists() -> None:
+    x = ig.input("x", (2,))
+    assert ig.compile(ig.jacobian(x * x, x))(x=[1.0, 2.0]).tolist() == [[2.0, 0.0], [0.0, 4.0]]

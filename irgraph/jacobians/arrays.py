@@ -103,6 +103,10 @@ class JacobianArray:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self.todense().astype(dtype or self.dtype, copy=False)
 
+    def tolist(self) -> Any:
+        """Every element, as nested lists of numbers."""
+        return self.todense().tolist()
+
     def tocsr(self) -> csr_matrix:
         """A SciPy CSR matrix of shape (output size, input size): what links and ties place, no zeros
         between.
