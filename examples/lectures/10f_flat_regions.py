@@ -9,7 +9,7 @@ from gallery import plt, show
 
 import irgraph as ig
 
-SMALL = {"steps": 100}
+SMALL = {"steps": 150}
 UNITS = {"sigmoid": ig.init.glorot_normal(), "tanh": ig.init.glorot_normal(), "relu": ig.init.he_normal()}
 WIDTH, EXAMPLES = 32, 128
 
@@ -36,7 +36,7 @@ def main(steps=500, depth=20):
         step = ig.compile(loss, updates=ig.optim.SGD(0.02).minimize(loss))
         losses = [float(step()) for _ in range(steps)]
         course.plot(losses, label=name)
-        numbers[name] = {"first layer / last layer": norms[0] / norms[-1], "loss": losses[-1]}
+        numbers[name] = {"first layer / last layer": norms[0] / norms[-1], "least loss": min(losses)}
     slopes.set(title="Slope of the activation", xlabel="z")
     sizes.set(title=f"Size of the gradient ∂loss/∂W at the start, {depth} layers", xlabel="layer")
     sizes.set_xticks(range(2, depth + 1, 2))
