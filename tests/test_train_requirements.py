@@ -233,3 +233,65 @@ def test_a_later_format_that_holds_something_else(tmp_path: Path) -> None:
         path.write_text(text)
     with pytest.raises(CheckpointError, match="of format 2, written by irgraph"):
         fit(trainer(), resume=tmp_path)
+
+
+# -------------------------------------------------------------------------------- several outputs
+
+
+def two_heads(x: ig.Value) -> dict[str, ig.Value]:
+    hidden = ig.tanh(x @ ig.parameter("trunk", (8, 6), init=ig.init.glorot_uniform()))
+    w, v = (ig.parameter(name, (6, n), init=ig.init.glorot_uniform()) for name, n in (("a", 3), ("b", 1)))
+    return {"kind": hidden @ w, "size": hidden @ v}
+
+
+TARGETS = {"kind": Y, "size": X[:, :1] * 2}
+
+
+def heads(loss: Any, **options: Any) -> ig.Trainer:
+    return ig.Trainer(two_heads, loss, ADAM, **options)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0, 1, N)])
+def test_losses_and_metrics_by_output(weights: Any) -> None:
+    def written(p: Any, t: Any, **options: Any) -> ig.Value:
+        kind = ig.losses.softmax_cross_entropy(p["kind"], t["kind"], **options)
+        return kind + 0.25 * ig.losses.squared_error(p["size"], t["size"], **options)
+
+    metrics = {"kind": ["accuracy"], "size": ig.metrics.r2}
+    one = heads({"kind": "softmax_cross_entropy", "size": ("squared_error", 0.25)}, metrics=metrics)
+    two = heads(written)
+    history = fit(one, X, TARGETS, weights=weights, validation_split=0.2, epochs=3)
+    other = fit(two, X, TARGETS, weights=weights, validation_split=0.2, epochs=3)
+    assert history["val_loss"] == other["val_loss"]
+    assert list(history)[:3] == ["loss", "kind.accuracy", "size.r2"]
+    found, told = one.predict(X), one.evaluate(X, TARGETS)
+    assert told["kind.accuracy"] == pytest.approx((found["kind"].argmax(1) == Y).mean())
+    residual = ((found["size"] - TARGETS["size"]) ** 2).sum()
+    total = ((TARGETS["size"] - TARGETS["size"].mean()) ** 2).sum()
+    assert told["size.r2"] == pytest.approx(1 - residual / total, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("loss", "metrics", "message"),
+    [
+        (
+            {"kind": "softmax_cross_entropy", "sise": "huber"},
+            (),
+            "a prediction of kind, size, and .* of 'sise'",
+        ),
+        ({"kind": "softmax_cross_entropy"}, {"size": "r2", "rank": "r2"}, "and a loss or metric of 'rank'"),
+        ({"kind": ("softmax_cross_entropy", "a")}, (), r"the factor 'a'(?s:.*)\(loss, factor\)"),
+        ({}, (), "losses of no outputs"),
+        ({"kind": 3}, (), "3 as the name of a loss"),
+    ],
+)
+def test_losses_of_outputs_that_are_not_there(loss: Any, metrics: Any, message: str) -> None:
+    with pytest.raises(IrgraphError, match=message):
+        fit(heads(loss, metrics=metrics), X, TARGETS)
+
+
+def test_a_metric_without_targets_is_refused_in_words() -> None:
+    with pytest.raises(DTypeError, match=r"the metric 'r2'(?s:.*)fit has no y"):
+        fit(ig.Trainer(linear, lambda p: (p**2).mean(), ADAM, metrics=["r2"]), X)
+    own = ig.Trainer(linear, lambda p: (p**2).mean(), ADAM, metrics=[lambda p: p.mean()])
+    assert np.isfinite(fit(own, X)["<lambda>"][0])

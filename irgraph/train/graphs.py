@@ -51,9 +51,12 @@ class MeanOfBatches:
     name: str
     function: Callable[[Any, Any], Value]
 
-    def parts(self, prediction: Any, target: Any) -> Mapping[str, Value]:
+    def parts(self, *compared: Any) -> Mapping[str, Value]:
         """The one mean."""
-        return {"mean": self.function(prediction, target)}
+        require_fit(
+            self.function, "the metric", compared, {}, "It takes the prediction, and the target if any."
+        )
+        return {"mean": self.function(*compared)}
 
     def finish(self, sums: Mapping[str, Any]) -> Any:
         """What was weighted is the mean already."""
@@ -167,6 +170,8 @@ class Graphs:
         loss = self._loss_of(compared, inputs.get(WEIGHTS))
         outputs: dict[str, Any] = {LOSS: loss}
         for measure in self.measures:
+            do = "It takes the prediction and the target, which fit has no y for."
+            require_fit(measure.parts, f"the metric {measure.name!r}, of which", compared, {}, do)
             for part, value in measure.parts(*compared).items():
                 outputs[f"{measure.name}/{part}"] = value
         return outputs, loss, inputs
@@ -222,8 +227,13 @@ def find_measure(metric: Any) -> Measure:
 def find_measures(wanted: str | Sequence[Any]) -> list[Measure]:
     """The measures, of names that differ."""
     found = [find_measure(metric) for metric in ([wanted] if isinstance(wanted, str) else wanted)]
-    names = [LOSS, *[measure.name for measure in found]]
+    return require_distinct(found)
+
+
+def require_distinct(measures: list[Measure]) -> list[Measure]:
+    """The measures. Raises GraphError where two have one name."""
+    names = [LOSS, *[measure.name for measure in measures]]
     for name in names:
         if names.count(name) > 1:
             raise GraphError(explain(f"two metrics called {name!r}", "names that differ", here()))
-    return found
+    return measures

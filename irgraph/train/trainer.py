@@ -23,9 +23,10 @@ from . import storage
 from .callbacks import Callback
 from .data import ArrayBatches, Source, common_length
 from .fitting import Fit, told_example
-from .graphs import LOSS, Graphs, find_loss, find_measures, frozen_layers
+from .graphs import LOSS, Graphs, frozen_layers
 from .history import History
 from .joining import joined
+from .outputs import loss_of, measures_of
 from .position import Position, data_form, keyed, packed, require_same_source, require_training, unpack
 from .progress import find_progress
 from .requirements import require_not_running, require_parts
@@ -41,7 +42,9 @@ class Trainer:
     """Trains a model: a layer, or any function of values.
 
     `loss` is a name of `irgraph.losses` or a function (prediction, target) -> scalar value, a mean over the
-    batch. `metrics` are names of `irgraph.metrics`, metrics, or functions as the loss is. A model that takes
+    batch. `metrics` are names of `irgraph.metrics`, metrics, or functions as the loss is. Of a model that
+    returns a dict, both may be dicts by the same keys, as y is: the losses (or pairs of a loss and a factor)
+    are added, and a metric is called `key.name`. A model that takes
     `training` is built with True for the step, with False to evaluate and predict. `seed` gives initial
     values, random streams and the order of the examples: the same seed, the same numbers.
 
@@ -65,9 +68,9 @@ class Trainer:
     def __init__(
         self,
         model: Callable[..., Any],
-        loss: str | Callable[..., Any],
+        loss: str | Callable[..., Any] | Mapping[str, Any],
         optimizer: Optimizer,
-        metrics: str | Sequence[Any] = (),
+        metrics: str | Sequence[Any] | Mapping[str, Any] = (),
         *,
         seed: int = 0,
         executor: str | Executor = "numpy",
@@ -83,8 +86,8 @@ class Trainer:
         if dtype is not None and not as_dtype(dtype).is_float:
             raise DTypeError(explain(f"dtype={dtype!r}", "a float dtype, or None", here()))
         self.model = model
-        self.loss = find_loss(loss)
-        self.metrics = find_measures(metrics)
+        self.loss = loss_of(loss)
+        self.metrics = measures_of(metrics)
         self.optimizer = optimizer if accumulate == 1 else accumulate_gradients(optimizer, accumulate)
         self.seed = seed
         self.executor = as_executor(executor)
