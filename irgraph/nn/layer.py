@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +21,8 @@ from ..types import TensorType, as_dtype, float32, format_shape
 from ..value import Value
 from .arguments import NO_VALUES, listed, named_arguments, require_mode, returned, unfit
 from .calls import Call, current, running
-from .naming import is_trainable, known_sizes, snake_case
+from .naming import is_trainable, known_sizes
+from .tree import InTree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Init = Initializer | np.ndarray | float | None
 
 
-class Layer(ABC):
+class Layer(InTree, ABC):
     """A function of values that owns parameters. Calling it twice shares them.
 
     `layer(x)` builds nodes and returns their value. Parameters are made at the first call, when the
@@ -57,12 +57,8 @@ class Layer(ABC):
     (array([[2., 4.]], dtype=float32), ['twice.factor'])
     """
 
-    anonymous: ClassVar[bool] = False  # without a name and an owner, adds nothing to the paths of its parts
     input_shape: tuple[Size, ...] | None = None  # of one example, where the user said it
 
-    name: str | None = None
-    _path: str | None = None
-    _owner: tuple[Layer, str] | None = None
     _frozen: bool = False
     _called_on: tuple[TensorType, ...] = ()  # at the first call
     _own: dict[str, Value]  # by the name within the layer
@@ -77,12 +73,6 @@ class Layer(ABC):
         layer = super().__new__(cls)
         layer._own, layer._as_frozen, layer._streams = {}, {}, {}
         return layer
-
-    def __init__(self, name: str | None = None) -> None:
-        if name is not None and not (isinstance(name, str) and re.fullmatch(r"[^\s%'\"#./]+", name)):
-            needed = "a non-empty string without spaces, quotes, %, #, dots and slashes"
-            raise GraphError(explain(f"the layer name {name!r}", needed, here()))
-        self.name = name
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -168,65 +158,7 @@ class Layer(ABC):
             self._streams[name] = RandomStream(self.path_of(name))
         return self._streams[name]
 
-    def path_of(self, name: str) -> str:
-        """The full name of something of this layer: a variable, a random stream."""
-        return f"{self.path}.{name}" if self.path else name
-
-    # ------------------------------------------------------------------------ the tree of layers
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-        if not name.startswith("_"):
-            self._adopt(name, value)
-
-    def _adopt(self, key: str, value: Any) -> None:
-        """Become the owner of the layers in `value` that have none."""
-        if isinstance(value, Layer):
-            if value._owner is None and value is not self:
-                value._owner = (self, key)
-        elif isinstance(value, list | tuple):
-            for position, each in enumerate(value):
-                self._adopt(f"{key}.{position}", each)
-        elif isinstance(value, Mapping):
-            for inner, each in value.items():
-                self._adopt(f"{key}.{inner}", each)
-
-    @property
-    def path(self) -> str:
-        """The names from the outermost owner down to this layer, joined by dots; fixed at the first call."""
-        if self._path is not None:
-            return self._path
-        if self._owner is None:
-            return self.name or ("" if self.anonymous else snake_case(type(self).__name__))
-        owner, key = self._owner
-        own = self.name or key
-        return f"{owner.path}.{own}" if owner.path else own
-
-    def _fix_paths(self) -> None:
-        layer: Layer | None = self
-        while layer is not None:
-            layer._path = layer.path
-            layer = layer._owner[0] if layer._owner else None
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers that this one is made of, each once."""
-        found: dict[int, Layer] = {}
-        for name, value in vars(self).items():
-            if not name.startswith("_"):
-                found |= {id(layer): layer for layer in _layers_in(value)}
-        return list(found.values())
-
-    def walk(self) -> Iterator[Layer]:
-        """This layer and all below it, each once, owners first."""
-        seen: set[int] = set()
-        stack: list[Layer] = [self]
-        while stack:
-            layer = stack.pop()
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-                stack += reversed(layer.layers)
+    # ------------------------------------------------------------------------ the variables
 
     @property
     def parameters(self) -> Mapping[str, Value]:
@@ -351,17 +283,6 @@ class Layer(ABC):
     def __repr__(self) -> str:
         shown = [f"{key}={value!r}" for key, value in vars(self).items() if _is_shown(key, value)]
         return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _layers_in(value: Any) -> Iterator[Layer]:
-    if isinstance(value, Layer):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _layers_in(each)
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _layers_in(each)
 
 
 def _is_shown(key: str, value: object) -> bool:
