@@ -27,6 +27,7 @@ GROUPS = {
     "random": "10,000 random graphs against NumPy in float64",
     "conv": "convolutions and steps of convolutional networks against torch, on NumPy and in ONNX Runtime",
     "lenet": "a LeNet-like network of layers, one training step with momentum, against torch eager",
+    "recurrent": "an LSTM, its training step against torch eager, and compiling it for more positions",
     "jacobian": "Jacobians and Hessians against JAX and torch; planning; memory",
     "flops": "predicted flops against XLA's count",
     "accuracy": "what networks learn of MNIST's digits, and an autoencoder beside PCA",

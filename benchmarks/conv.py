@@ -108,7 +108,7 @@ class Problem:
     """What is timed, by which peer of irgraph's, with how many threads (0: all), and the ratio to keep."""
 
     title: str
-    task: Layer | Network
+    task: Any
     peer: str = "irgraph"
     threads: int = 0
     limit: float | None = None
@@ -295,7 +295,7 @@ def measured(problem: Problem, builders: Mapping[str, Builder], target: str, opt
             name: stack.enter_context(_child(build, problem.task, threads))
             for name, build in builders.items()
         }
-        difference = _difference(pipes, STEPS_CHECKED if isinstance(problem.task, Network) else 1)
+        difference = _difference(pipes, 1 if isinstance(problem.task, Layer) else STEPS_CHECKED)
         if difference > 1e-4:
             why = f"wrong: differs by {difference:.1e}"
             return [missing(problem.title, LABELS[problem.peer], why, target)]
