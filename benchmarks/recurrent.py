@@ -1,7 +1,7 @@
 """One training step of an LSTM beside the same in torch, eager; and what compiling it costs for more steps.
 
 128 and 1,024 positions of 64 features, 256 units, batches of 32; the mean squared error of the last output;
-its gradients; SGD. irgraph's model is `irgraph.nn.LSTM` on the NumPy executor, torch's is `torch.nn.LSTM`. The
+its gradients; SGD. irgraph uses `irgraph.nn.LSTM` on the NumPy executor, torch `torch.nn.LSTM`. The
 way of measuring is that of `benchmarks.conv`: the losses of the first steps from the same weights are equal
 first.
 
