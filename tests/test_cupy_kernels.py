@@ -124,6 +124,19 @@ def test_random_words_are_those_of_numpy(executor: CupyExecutor) -> None:
         np.testing.assert_allclose(normal.get(), normal_too, rtol=1e-14)
 
 
+@needs_gxx
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_check_within_a_loop_names_what_failed_first(reverse: bool, executor: CupyExecutor) -> None:
+    index, table = ig.input("i", ("n",), "int64"), ig.input("table", (3, 2))
+    total, rows = ig.scan(lambda s, i: (s + ig.gather(table, i),) * 2, ig.zeros((2,)), index, reverse=reverse)
+    f = ig.compile([total, rows], executor=executor)
+    found = [f.executor.to_host(each) for each in f(i=[0, 2, 1], table=np.arange(6.0).reshape(3, 2))]
+    np.testing.assert_array_equal(found[0], [6, 9])
+    np.testing.assert_array_equal(found[1][0 if reverse else -1], [6, 9])
+    with pytest.raises(FeedError, match=f"the index {7 if reverse else 5} at"):
+        f(i=[0, 5, 7], table=np.ones((3, 2)))
+
+
 # --------------------------------------------------------------------------------------- products
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import starmap
+from itertools import chain, starmap
 from operator import call, length_hint
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from irgraph_array import Views, not_finite, out_of_range
 from .device import Device
 from .elementwise import launch_copy
 from .indexed import launch_check, launch_check_finite
+from .loops import Moving, Piece, Unrolled
 from .source import Array, Launch, Product, Routine, Verdict
 from .table import KERNELS, Action, CudaContext, Runnable
 
@@ -51,12 +52,19 @@ class CupyPrepared:
         self._flag = device.empty((1,), "int32")
         self._scratch: list[Array] = []  # libraries know addresses alone: this keeps the memory
         self._views = Views(device, plan, state)
-        prologue = [action for step in plan.prologue for action in self._actions(step)]
+        self._unrolled = Unrolled(plan.sizes, self._views.array)
+        self._bound: dict[int, list[Action]] = {}  # by the identity of the step
+        prologue = [
+            action
+            for step in plan.prologue
+            for piece in self._unrolled.pieces(step, plan.bodies, {})
+            for action in self._actions(piece)
+        ]
         compute, owners = self._compute(plan, check)
         commit: list[Runnable] = [  # what may stand in a commit can't fail: it has no verdict
             action
             for step in plan.commit
-            for action in self._actions(step)
+            for action in self._actions(Piece(step.node, step, {}))
             if not isinstance(action, Verdict)
         ]
         for target, source in plan.copies:
@@ -68,7 +76,8 @@ class CupyPrepared:
                 device.call(action)()
             elif device.to_host(action.bad).any():
                 raise action.error(*map(device.to_host, action.arrays))
-        self.compute = [device.call(action) for action in compute]
+        calls = {id(action): device.call(action) for action in compute}  # loops repeat theirs
+        self.compute = [calls[id(action)] for action in compute]
         self._by_device = [isinstance(action, (Launch, Product, Routine)) for action in compute]
         self._owners = owners
         self._commit = [device.call(action) for action in commit]
@@ -141,21 +150,33 @@ class CupyPrepared:
 
         for name, slot in plan.feeds.items():
             require_finite(self._views.array(slot), f"the feed {name!r}", slot.buffer.owner.node)
-        for step in plan.compute:
-            if isinstance(step.node.op, CheckIndex):
-                size = bind(step.node.op.size, plan.sizes)
-                new_check(partial(out_of_range, step.node, size=size), self._views.array(step.inputs[0]))
-            add(self._actions(step), step.node)
-            for slot in step.outputs:
-                require_finite(self._views.array(slot), f"a result of {step.node.op.name}", step.node)
+        pieces = (self._unrolled.pieces(step, plan.bodies, {}) for step in plan.compute)
+        for node, step, moving, copy in chain.from_iterable(pieces):
+            if isinstance(node.op, CheckIndex) and step is not None:
+                size = bind(node.op.size, plan.sizes)
+                new_check(partial(out_of_range, node, size=size), self._views.array(step.inputs[0], moving))
+            add(self._actions(Piece(node, step, moving, copy)), node)
+            for slot in () if step is None else step.outputs:
+                require_finite(self._views.array(slot, moving), f"a result of {node.op.name}", node)
         return actions, owners
 
-    def _actions(self, step: Step) -> list[Action]:
-        """What one step does."""
+    def _actions(self, piece: Piece) -> list[Action]:
+        """What one step or copy does; where nothing moves, the same each time."""
+        node, step, moving, copy = piece
+        if step is None:
+            return list(launch_copy(*copy)) if copy is not None else []
+        stays = not any(slot.buffer in moving for slot in (*step.inputs, *step.outputs))
+        if stays and not isinstance(node.op, CheckIndex):
+            if id(step) not in self._bound:
+                self._bound[id(step)] = self._bind(step, moving)
+            return self._bound[id(step)]
+        return self._bind(step, moving)
+
+    def _bind(self, step: Step, moving: Moving) -> list[Action]:
         number = len(self._checks) - 1
         context = CudaContext(self._device.cupy, self._sizes, step.node, self._empty, self._flag, number)
-        inputs = [self._views.array(slot) for slot in step.inputs]
-        outputs = [self._views.array(slot) for slot in step.outputs]
+        inputs = [self._views.array(slot, moving) for slot in step.inputs]
+        outputs = [self._views.array(slot, moving) for slot in step.outputs]
         launches: Any = KERNELS[type(step.node.op)].bind  # takes the context of the GPU
         actions = launches(context, step.node.op, inputs, outputs)
         return list(actions)
