@@ -54,12 +54,7 @@ class CupyPrepared:
         self._views = Views(device, plan, state)
         self._unrolled = Unrolled(plan.sizes, self._views.array)
         self._bound: dict[int, list[Action]] = {}  # by the identity of the step
-        prologue = [
-            action
-            for step in plan.prologue
-            for piece in self._unrolled.pieces(step, plan.bodies, {})
-            for action in self._actions(piece)
-        ]
+        prologue = self._prologue(plan)
         compute, owners = self._compute(plan, check)
         commit: list[Runnable] = [  # what may stand in a commit can't fail: it has no verdict
             action
@@ -125,6 +120,10 @@ class CupyPrepared:
         raise check.error(*map(self._device.to_host, check.arrays))
 
     # --------------------------------------------------------------------------------- binding
+
+    def _prologue(self, plan: Plan) -> list[Action]:
+        pieces = (self._unrolled.pieces(step, plan.bodies, {}) for step in plan.prologue)
+        return [action for piece in chain.from_iterable(pieces) for action in self._actions(piece)]
 
     def _compute(self, plan: Plan, check: bool) -> tuple[list[Runnable], list[Node]]:
         actions: list[Runnable] = []
