@@ -6,16 +6,18 @@ import linecache
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Literal
+from types import CodeType, FrameType
+from typing import Any, Literal, TypeVar
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
 _INSIDE = (_PACKAGE, "<frozen", "<string>")
 _USER = f"{_PACKAGE}cli{os.sep}"  # the demo builds its model as a user does
 
 
+_F = TypeVar("_F", bound=Callable[..., Any])
 Phase = Literal["forward", "backward", "tangent", "update"]
 
 
@@ -62,11 +64,29 @@ def here() -> Origin:
         return _current.origin
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_INSIDE) or file.startswith(_USER):
-            return Origin(file, frame.f_lineno)
+        if _is_user(frame):
+            return Origin(frame.f_code.co_filename, frame.f_lineno)
+        if frame.f_code in _makers and frame.f_back is not None and not _is_user(frame.f_back):
+            made: Origin = frame.f_locals["self"].made_at
+            return made
         frame = frame.f_back
     return UNKNOWN
+
+
+def _is_user(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return not file.startswith(_INSIDE) or file.startswith(_USER)
+
+
+_makers: set[CodeType] = set()
+
+
+def built_where_made(method: _F) -> _F:
+    """A method whose nodes, where irgraph itself calls it, have the origin `self.made_at`: what a layer in a
+    model builds comes from the line that made the layer, not from the one that called or trained the model.
+    """
+    _makers.add(method.__code__)
+    return method
 
 
 class carrying:  # a context manager; a class, since it is entered for each node

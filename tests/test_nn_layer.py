@@ -9,6 +9,7 @@ import irgraph as ig
 from irgraph.errors import DTypeError, GraphError, ShapeError
 from irgraph.nn import Block, Dense, Dropout, Residual, Sequential
 from irgraph.ops.random import counting_draws
+from tests.marked_lines import marked_line
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 
@@ -154,3 +155,21 @@ def test_a_model_that_was_called_is_summarized_as_it_was() -> None:
         model.summary()
     model(x())
     assert str(model.summary(batch=5)) == str(model.summary((4,), batch=5))
+
+
+def layer_made_on_a_line() -> Dense:
+    return Dense(3, "relu")  # here
+
+
+def test_nodes_of_a_layer_in_a_model_come_from_the_line_that_made_it() -> None:
+    layer = layer_made_on_a_line()
+    line, _ = marked_line(layer_made_on_a_line)
+    graph = ig.Graph([Sequential([layer])(x())])
+    assert {node.origin.line for node in graph.nodes if node.op.name != "input"} == {line}
+
+
+def test_nodes_of_a_layer_that_is_called_come_from_the_call() -> None:
+    layer = layer_made_on_a_line()
+    y = layer(x())
+    assert y.node.origin.line > marked_line(layer_made_on_a_line)[0]
+    assert "layer(x())" in y.node.origin.source

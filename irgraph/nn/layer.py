@@ -16,7 +16,7 @@ from ..init import Initializer
 from ..ops.operands import as_value
 from ..ops.random import RandomStream
 from ..ops.sources import Parameter, parameter
-from ..origin import here
+from ..origin import Origin, built_where_made, here
 from ..types import TensorType, as_dtype, float32, format_shape
 from ..value import Value
 from .arguments import NO_VALUES, listed, named_arguments, require_mode, returned, unfit
@@ -59,6 +59,7 @@ class Layer(InTree, ABC):
 
     input_shape: tuple[Size, ...] | None = None  # of one example, where the user said it
 
+    made_at: Origin  # the user's line
     _frozen: bool = False
     _called_on: tuple[TensorType, ...] = ()  # at the first call
     _own: dict[str, Value]  # by the name within the layer
@@ -72,6 +73,7 @@ class Layer(InTree, ABC):
             raise DTypeError(explain(found, needed, here(), "Write def forward(self, x)."))
         layer = super().__new__(cls)
         layer._own, layer._as_frozen, layer._streams = {}, {}, {}
+        object.__setattr__(layer, "made_at", here())
         return layer
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -83,6 +85,7 @@ class Layer(InTree, ABC):
     def forward(self, *values: Any, **options: Any) -> Any:
         """The layer's values of its inputs. Called by `layer(…)`, never directly."""
 
+    @built_where_made
     def __call__(self, *values: Any, training: bool | None = None, **options: Any) -> Any:
         """Build the layer on values (arrays become constants).
 
