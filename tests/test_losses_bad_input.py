@@ -19,6 +19,12 @@ OF_CLASSES = ["softmax_cross_entropy", "cross_entropy", "negative_log_likelihood
 ELEMENTWISE = sorted(set(losses.LOSSES) - set(OF_CLASSES) - {"kl_divergence", "cosine"})
 
 
+def test_labels_that_are_floats_are_told_to_be_integers() -> None:
+    logits, target = ig.input("logits", ("n", 3)), ig.input("target", ("n",))
+    with pytest.raises(ShapeError, match=r"shape \(n, 3\), or labels of an integer dtype, not of float32"):
+        ig.losses.softmax_cross_entropy(logits, target)
+
+
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_nothing_broadcasts(name: str) -> None:
     loss = losses.find(name)

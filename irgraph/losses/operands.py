@@ -90,7 +90,10 @@ def class_target(what: str, prediction: Any, target: Any) -> tuple[Value, Value,
         raise DTypeError(
             explain(found, needed, here(), f'Cast the target, e.g. with .astype("{scores.dtype}").')
         )
-    require_shape(what, scores, value, scores.shape, f"probabilities of shape {format_shape(scores.shape)}")
+    words = f"probabilities of shape {format_shape(scores.shape)}"
+    if fits(value.shape, scores.shape[:-1]):
+        words += f", or labels of an integer dtype, not of {value.dtype}"
+    require_shape(what, scores, value, scores.shape, words)
     return scores, value, False
 
 
