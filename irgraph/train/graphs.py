@@ -131,6 +131,11 @@ class Graphs:
         return self._compiled(self._predicted(inputs, training=False), inputs)
 
     @property
+    def states(self) -> dict[str, Value]:
+        """The state variables of the training step and the evaluation."""
+        return self.step.graph.states | self.evaluation.graph.states
+
+    @property
     def weights(self) -> tuple[str, ...]:
         """The state variables that a prediction reads."""
         return tuple(self.prediction.graph.states)

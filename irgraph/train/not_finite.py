@@ -29,12 +29,14 @@ class Snapshot:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
+        self._names = trainer.variables
         self.arrays: dict[str, Any] = {}
 
     def take(self) -> None:
         """Copy, on the device where the state is."""
         trainer = self._trainer
-        for name, array in trainer.state.arrays.items():
+        for name in self._names:
+            array = trainer.state.arrays[name]
             known = self.arrays.get(name)
             if known is None:
                 self.arrays[name] = array.copy()
@@ -57,10 +59,10 @@ def diagnose(fit: Fit, snapshot: Snapshot, refused: LossNotFinite) -> NonFiniteE
         require_finite(fit.feeds, f"the batch of {where}")
     except FeedError as error:
         return NonFiniteError(str(error))
-    spoiled = [name for name, array in trainer.state.items() if not _is_finite(array)]
+    spoiled = [name for name in trainer.variables if not _is_finite(trainer.state[name])]
     if spoiled:
         return _earlier(fit, snapshot, spoiled, where)
-    scratch = _copied(trainer, {name: trainer.state[name] for name in trainer.state})
+    scratch = _copied(trainer, {name: trainer.state[name] for name in trainer.variables})
     found = _checked(trainer, scratch, fit.feeds)
     if found is None:
         found = NonFiniteError(explain(f"{refused}", "a finite loss", do="Each node is finite by itself."))
@@ -95,7 +97,7 @@ def _earlier(fit: Fit, snapshot: Snapshot, spoiled: list[str], where: str) -> No
 
 
 def _put_back(trainer: Trainer, state: State, snapshot: Snapshot, done: int) -> None:
-    trainer.state.update({name: state[name] for name in trainer.state})
+    trainer.state.update(state)
     trainer.position.step, trainer.position.steps = snapshot.step + done, snapshot.steps + done
 
 
@@ -111,8 +113,8 @@ def _checked(trainer: Trainer, scratch: State, feeds: dict[str, Array]) -> NonFi
 def _copied(trainer: Trainer, arrays: dict[str, Any]) -> State:
     """A state of its own with these contents."""
     state = State(trainer.executor.to_device, trainer.executor.to_host)
-    state.admit(trainer.step.graph.states, trainer.seed)
-    state.update({name: array for name, array in arrays.items() if name in state})
+    state.admit(trainer.graphs.states, trainer.seed)
+    state.update(arrays)
     return state
 
 

@@ -30,7 +30,7 @@ def fit_from_each(
     A start that diverges counts as the worst; where all do, the last error is raised, and the state is as
     before. After an interrupt no other start is made.
     """
-    before, epoch = {name: trainer.state[name] for name in trainer.state}, trainer.position.epoch
+    before, epoch = {name: trainer.state[name] for name in trainer.variables}, trainer.position.epoch
     found: dict[int, History] = {}
     scores: dict[int, float] = {}
     best: tuple[int, dict[str, Array]] | None = None
@@ -46,7 +46,7 @@ def fit_from_each(
             found[seed].stopped = str(error).partition("\n")[0]
             continue
         if best is None or not scores[best[0]] <= scores[seed]:
-            best = seed, {name: trainer.state[name] for name in trainer.state}
+            best = seed, {name: trainer.state[name] for name in trainer.variables}
         if trainer.interrupted:
             break
     if best is None:
@@ -71,10 +71,9 @@ def require_restarts(count: int, resume: object, source: Source) -> None:
 
 
 def initial_values(trainer: Trainer, seed: int) -> dict[str, Array]:
-    """What the variables of the step and of the evaluation start from under a seed."""
-    states = trainer.step.graph.states | trainer.graphs.evaluation.graph.states
+    """What the variables of a trainer start from under a seed."""
     values = {}
-    for name, value in states.items():
+    for name, value in trainer.graphs.states.items():
         op = value.node.op
         if isinstance(op, Parameter):
             values[name] = initial_array(name, op.type, op.init, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ Array = np.ndarray[Any, Any]
 class Sums:
     """The loss weighted by batch sizes, and the parts of each metric, in float64 or int64."""
 
-    def __init__(self, measures: Sequence[Measure]) -> None:
+    def __init__(self, measures: Sequence[Measure], to_host: Callable[[Any], Array] = np.asarray) -> None:
         self._measures = measures
+        self._to_host = to_host
         self._means = {f"{m.name}/mean" for m in measures if isinstance(m, MeanOfBatches)}
         self.clear()
 
@@ -35,6 +36,8 @@ class Sums:
         for name, part in results.items():
             if name == LOSS:
                 continue
+            if not isinstance(part, np.ndarray):
+                part = self._to_host(part)
             if name in self._means:
                 part = part.astype("float64") * count
             known = self.parts.get(name)

@@ -98,7 +98,7 @@ class Trainer:
         self.history = History()
         self.interrupted = False
         self.position = Position()
-        self.sums = Sums(self.metrics)
+        self.sums = Sums(self.metrics, self.executor.to_host)
         self.callbacks: Sequence[Callback] = ()
         self.resumed: dict[str, Mapping[str, Any]] | None = None  # what callbacks go on from
         self.source_form: Mapping[str, Any] = {}
@@ -219,7 +219,7 @@ class Trainer:
         return self._evaluated(source)
 
     def _evaluated(self, source: Source) -> dict[str, Any]:
-        sums, function = Sums(self.metrics), self.graphs.evaluation
+        sums, function = Sums(self.metrics, self.executor.to_host), self.graphs.evaluation
         for feeds, count, weight in source.epoch(0):
             try:
                 sums.add(function(**feeds), count, weight)
@@ -237,7 +237,8 @@ class Trainer:
         arrays = form.arrays(x, "the data")
         count = common_length(arrays, "the data")
         batches = ArrayBatches(arrays, batch_size or count, False, False, self.seed)
-        return joined([self.graphs.prediction(**feeds) for feeds, *_ in batches.epoch(0)], batches.batch_size)
+        parts = [self.graphs.prediction(**feeds) for feeds, *_ in batches.epoch(0)]
+        return joined(parts, batches.batch_size, self.executor.to_host)
 
     # ----------------------------------------------------------------------------- checkpoints
 
@@ -310,7 +311,7 @@ class Trainer:
     @property
     def variables(self) -> tuple[str, ...]:
         """The state variables of the training step and the evaluation. A shared state may have others."""
-        return tuple(self.graphs.step.graph.states | self.graphs.evaluation.graph.states)
+        return tuple(self.graphs.states)
 
     def weights(self) -> dict[str, Array]:
         """Copies of the variables that a prediction reads."""
