@@ -181,6 +181,20 @@ def test_a_damaged_newest_checkpoint_costs_only_steps(tmp_path: Path) -> None:
     assert same_state(whole.state, resumed.state)
 
 
+def test_what_a_kill_left_of_the_first_checkpoint(tmp_path: Path) -> None:
+    """It starts anew; but not where a checkpoint that was whole is damaged."""
+    whole, one = trainer(), trainer()
+    run(whole, tmp_path / "whole", [])
+    storage.save(tmp_path / "runs", {}, {})
+    (tmp_path / "runs" / "00000001.json").rename(tmp_path / "runs" / "00000001.json.part")
+    run(one, tmp_path / "runs", [])
+    assert same_state(whole.state, one.state)
+    for path in (tmp_path / "runs").glob("*.safetensors"):
+        path.write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"has 0 bytes of(.|\n)*has 0 bytes of"):
+        run(trainer(), tmp_path / "runs", [])
+
+
 def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         run(trainer(), tmp_path, [killing(9)])

@@ -11,7 +11,7 @@ import pytest
 import irgraph as ig
 from irgraph.errors import FeedError, GraphError, NonFiniteError
 from irgraph.train import one_hot, train_test_split
-from tests.training import N, cut, examples, fit, linear, same_state, trainer
+from tests.training import N, examples, fit, linear, same_state, trainer
 
 X, Y = examples()
 
@@ -229,7 +229,3 @@ def test_one_hot_rows() -> None:
     ):
         with pytest.raises(FeedError, match=message):
             one_hot(labels, classes)
-
-
-def test_batches_of_rows() -> None:
-    assert [len(rows) for rows in cut(np.arange(10), 4)] == [4, 4, 2]

@@ -10,6 +10,8 @@ from html import escape
 from types import ModuleType
 from typing import Any
 
+from ..tables import quantity
+
 INTERVAL = 0.25  # seconds between two pictures of a bar
 
 
@@ -63,6 +65,7 @@ class Bar(Lines):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         super().start(first, epochs)
+        self._unsaid, self._next_line = "", 0.0
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -73,21 +76,39 @@ class Bar(Lines):
         self._task = self._progress.add_task("", total=None, told="")
         self._progress.start()
 
+        self._drawn, self.due = 0, time.perf_counter() + INTERVAL
+
     def epoch(self, number: int, steps: int | None) -> None:
         super().epoch(number, steps)
-        self._progress.reset(self._task, total=steps, description=counted(number, self._epochs), told="")
-        self.due = time.perf_counter() + INTERVAL
+        self._steps = steps
 
     def step(self, done: int, loss: float) -> None:
+        if self._drawn != self._number:  # epochs may pass within a moment
+            description = counted(self._number, self._epochs)
+            self._progress.reset(self._task, total=self._steps, description=description)
+            self._drawn = self._number
         self._progress.update(self._task, completed=done, told=f"loss {loss:.4g}")
         self._progress.refresh()
         self.due = time.perf_counter() + INTERVAL
 
+    def end_of_epoch(self, values: Mapping[str, Any], seconds: float) -> None:
+        """A line for each epoch, but of those that pass within a moment for the last one."""
+        self._unsaid = f"{counted(self._number, self._epochs)}  {told(values)}  {duration(seconds)}"
+        if time.perf_counter() >= self._next_line:
+            self._say()
+
     def message(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False, markup=False)
+        self._say()
+        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def stop(self) -> None:
+        self._say()
         self._progress.stop()
+
+    def _say(self) -> None:
+        if self._unsaid:
+            self._progress.console.print(self._unsaid, highlight=False, markup=False, soft_wrap=True)
+        self._unsaid, self._next_line = "", time.perf_counter() + INTERVAL
 
 
 class Notebook(Lines):
@@ -161,9 +182,9 @@ def duration(seconds: float) -> str:
     """Seconds for people.
 
     >>> duration(0.0123), duration(75.0)
-    ('0.012 s', '75.0 s')
+    ('12.3 ms', '75.0 s')
     """
-    return f"{seconds:.3f} s" if seconds < 1 else f"{seconds:.1f} s"
+    return quantity(seconds, "s") if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _in_notebook() -> bool:

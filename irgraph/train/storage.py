@@ -112,9 +112,12 @@ def load(path: str | Path) -> Stored:
 
 
 def exists(path: str | Path) -> bool:
-    """Whether a folder has something that was saved, whole or not; True for the name of a file."""
+    """Whether a folder has a checkpoint that was once whole, not only what a kill left of the very first one;
+    True for the name of a file."""
     path = Path(path)
-    return bool(_numbers(path)) if path.is_dir() else path.exists() or _is_one(path)
+    if path.is_dir():
+        return any(re.fullmatch(r"\d{8,}\.json", each.name) for each in path.iterdir())
+    return path.exists() or _is_one(path)
 
 
 def _is_one(path: Path) -> bool:
