@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.report import Options, Row
 
 PURPOSE = "final weights after a kill and a resume against those of the uninterrupted training"
-KILLS, EPOCHS = 50, 12
+KILLS, EPOCHS = 50, 8
 ROOT = Path(__file__).resolve().parents[1]
 OPTIMIZERS = ("adam", "momentum")
 

@@ -21,7 +21,7 @@ from benchmarks.peers import PEERS
 from benchmarks.report import Options, Row, missing
 from benchmarks.worker import PeerError, json_of_module
 
-PURPOSE = "seconds of a training step in Trainer.fit and in a bare loop"
+PURPOSE = "seconds of CPU of a training step in Trainer.fit and in a bare loop, on one thread"
 Array = np.ndarray[Any, Any]
 CASES = {"16": "MLP 784-16-10", "300": "MLP 784-300-300-10", "512": "MLP 784-512-512-10"}
 EXAMPLES, BATCH, EPOCHS, ROUNDS = 4000, 32, 5, 11
