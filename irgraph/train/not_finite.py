@@ -29,13 +29,13 @@ class Snapshot:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._names = trainer.variables
+        self.names = list(trainer.step.graph.states)
         self.arrays: dict[str, Any] = {}
 
     def take(self) -> None:
         """Copy, on the device where the state is."""
         trainer = self._trainer
-        for name in self._names:
+        for name in self.names:
             array = trainer.state.arrays[name]
             known = self.arrays.get(name)
             if known is None:
@@ -59,10 +59,10 @@ def diagnose(fit: Fit, snapshot: Snapshot, refused: LossNotFinite) -> NonFiniteE
         require_finite(fit.feeds, f"the batch of {where}")
     except FeedError as error:
         return NonFiniteError(str(error))
-    spoiled = [name for name in trainer.variables if not _is_finite(trainer.state[name])]
+    spoiled = [name for name in snapshot.names if not _is_finite(trainer.state[name])]
     if spoiled:
         return _earlier(fit, snapshot, spoiled, where)
-    scratch = _copied(trainer, {name: trainer.state[name] for name in trainer.variables})
+    scratch = _copied(trainer, {name: trainer.state[name] for name in snapshot.names})
     found = _checked(trainer, scratch, fit.feeds)
     if found is None:
         found = NonFiniteError(explain(f"{refused}", "a finite loss", do="Each node is finite by itself."))
@@ -113,7 +113,7 @@ def _checked(trainer: Trainer, scratch: State, feeds: dict[str, Array]) -> NonFi
 def _copied(trainer: Trainer, arrays: dict[str, Any]) -> State:
     """A state of its own with these contents."""
     state = State(trainer.executor.to_device, trainer.executor.to_host)
-    state.admit(trainer.graphs.states, trainer.seed)
+    state.admit(trainer.step.graph.states, trainer.seed)
     state.update(arrays)
     return state
 
