@@ -67,7 +67,7 @@ def here() -> Origin:
         if _is_user(frame):
             return Origin(frame.f_code.co_filename, frame.f_lineno)
         if frame.f_code in _makers and frame.f_back is not None and not _is_user(frame.f_back):
-            made: Origin = frame.f_locals["self"].made_at
+            made: Origin = frame.f_locals["self"]._made_at
             return made
         frame = frame.f_back
     return UNKNOWN
@@ -82,7 +82,7 @@ _makers: set[CodeType] = set()
 
 
 def built_where_made(method: _F) -> _F:
-    """A method whose nodes, where irgraph itself calls it, have the origin `self.made_at`: what a layer in a
+    """A method whose nodes, where irgraph itself calls it, have the origin `self._made_at`: what a layer in a
     model builds comes from the line that made the layer, not from the one that called or trained the model.
     """
     _makers.add(method.__code__)

@@ -59,7 +59,7 @@ class Layer(InTree, ABC):
 
     input_shape: tuple[Size, ...] | None = None  # of one example, where the user said it
 
-    made_at: Origin  # the user's line
+    _made_at: Origin  # the user's line
     _frozen: bool = False
     _called_on: tuple[TensorType, ...] = ()  # at the first call
     _own: dict[str, Value]  # by the name within the layer
@@ -73,7 +73,7 @@ class Layer(InTree, ABC):
             raise DTypeError(explain(found, needed, here(), "Write def forward(self, x)."))
         layer = super().__new__(cls)
         layer._own, layer._as_frozen, layer._streams = {}, {}, {}
-        object.__setattr__(layer, "made_at", here())
+        object.__setattr__(layer, "_made_at", here())
         return layer
 
     def __init_subclass__(cls, **keywords: Any) -> None:
