@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..control_flow.scan import CARRY
-from ..graph import Graph, expansion, keep
+from ..graph import Graph, Update, expansion, keep
 from ..op import Op
 from ..ops.cast import Copy
-from ..ops.update import WithUpdate
+from ..ops.update import WithUpdate, following
 from ..origin import carrying
 from ..region import in_regions
 from ..value import Node, Value
@@ -16,14 +16,10 @@ from ..value import Node, Value
 
 def collect_updates(graph: Graph) -> Graph:
     """Move the updates that travel with values (`with_update`) to the graph's own."""
-    carried = [
-        (node.inputs[n], node.inputs[n + 1])
-        for node in graph.nodes
-        if isinstance(node.op, WithUpdate)
-        for n in range(1, len(node.inputs), 2)
-    ]
-    if not carried:
+    nodes = [node for node in graph.nodes if isinstance(node.op, WithUpdate)]
+    if not nodes:
         return graph
+    carried = _carried(nodes)
 
     def unwrap(node: Node, inputs: tuple[Value, ...]) -> Sequence[Value]:
         return (inputs[0],) if isinstance(node.op, WithUpdate) else keep(node, inputs)
@@ -31,6 +27,25 @@ def collect_updates(graph: Graph) -> Graph:
     updates = list(dict.fromkeys([*graph.updates, *carried]))
     named = dict(zip(graph.output_names, graph.outputs, strict=True))
     return Graph(named, updates).rebuild(unwrap)
+
+
+def _carried(nodes: Sequence[Node]) -> list[Update]:
+    """The updates of `with_update` nodes; of running means each takes up the one before."""
+    found: list[Update] = []
+    means: dict[Value, Value] = {}
+    seen: set[tuple[Value, Value]] = set()
+    for node in nodes:
+        op = node.op
+        for variable, given in zip(node.inputs[1::2], node.inputs[2::2], strict=True):
+            if (variable, given) in seen:
+                continue
+            seen.add((variable, given))
+            if isinstance(op, WithUpdate) and op.momentum:
+                with carrying(node.origin):
+                    means[variable] = following(op, means.get(variable, variable), given)
+            else:
+                found.append((variable, given))
+    return [*found, *means.items()]
 
 
 def expand(graph: Graph, has_kernel: Callable[[type[Op]], bool]) -> Graph:

@@ -21,7 +21,8 @@ class BatchNorm(Layer):
     Keras (torch calls 1 - momentum so, and keeps the variance with ddof 1). Other graphs, and those of a
     frozen layer, use the states and update nothing.
 
-    One training graph can hold one training call, as a state has one update: concatenate the inputs.
+    Where one training graph has several calls of the layer, each normalizes by its own batch, and the states
+    take up one after the other, in the order of the graph.
     Parameters: scale and bias (C,), unless `scale=False`, `bias=False`. Raises ShapeError for a scalar or
     vector.
 

@@ -20,7 +20,7 @@ from .operands import as_float, operands
 from .reduce import Mean
 from .requirements import require_float
 from .shape import broadcast_to, reshape
-from .update import with_update
+from .update import with_running_means
 
 
 @final
@@ -210,9 +210,9 @@ def batch_norm(
     Batch normalization (Ioffe and Szegedy 2015). In training the mean and the variance are the batch's own,
     and whatever graph reaches the result also updates the state variables `running_mean` and
     `running_variance` to momentum · old + (1 - momentum) · the batch's, as in ONNX and Keras; torch calls
-    1 - momentum so. Both variances have ddof 0. Otherwise the running statistics are used. Raises ShapeError
-    for a shape other than (channels,), GraphError in training where the running statistics are no state
-    variables.
+    1 - momentum so. Several calls on one graph update one after the other. Both variances have ddof 0.
+    Otherwise the running statistics are used. Raises ShapeError for a shape other than (channels,),
+    GraphError in training where the running statistics are no state variables.
 
     >>> import irgraph as ig
     >>> mean, variance = ig.state("mean", (2,)), ig.state("variance", (2,), init=ig.init.constant(1.0))
@@ -229,10 +229,9 @@ def batch_norm(
     axes = (0, *range(2, value.ndim))
     y, mean, variance = Node(Standardize(axes, float(epsilon)), [value]).outputs
     y = y * _by_channel(scale, value) + _by_channel(bias, value)
-    new = {}
-    for running, batch in ((running_mean, mean), (running_variance, variance)):
-        new[running] = running * momentum + reshape(batch, running.shape) * (1 - momentum)
-    return with_update(y, new)
+    batch = {running_mean: mean, running_variance: variance}
+    means = {running: reshape(each, running.shape) for running, each in batch.items()}
+    return with_running_means(y, means, float(momentum))
 
 
 def group_norm(x: Any, groups: int, scale: Any = None, bias: Any = None, epsilon: float = 1e-5) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from ..errors import GraphError, explain
@@ -19,11 +20,17 @@ from .requirements import FREE
 
 
 @final
+@dataclass(frozen=True)
 class WithUpdate(Op):
-    """Its first input; the others are pairs of a state variable and its new value."""
+    """Its first input; the others are pairs of a state variable and its new value.
+
+    With a `momentum` above 0 the new value is momentum · old + (1 - momentum) · the one given. Several of
+    these on one graph follow one another.
+    """
 
     name: ClassVar[str] = "with_update"
     view_only: ClassVar[bool] = True
+    momentum: float = 0.0
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)
@@ -43,6 +50,11 @@ class WithUpdate(Op):
         return input
 
 
+def following(op: WithUpdate, old: Value, given: Value) -> Value:
+    """The new value of a state variable that has the value `old` before."""
+    return old * op.momentum + given * (1 - op.momentum) if op.momentum else given
+
+
 class _Forbidden(threading.local):
     do: str | None = None
 
@@ -60,6 +72,14 @@ def forbidding_updates(do: str) -> Iterator[None]:
         _forbidden.do = outer
 
 
+def with_running_means(value: Any, means: Mapping[Value, Any], momentum: float) -> Value:
+    """`value`, with state variables that follow means of batches: momentum · old + (1 - momentum) · mean.
+
+    What reaches the values of several such calls commits one after the other, in the order of the graph.
+    """
+    return _with_updates(WithUpdate(momentum), value, means)
+
+
 def with_update(value: Any, updates: Mapping[Value, Any]) -> Value:
     """`value`, with new contents for state variables that any compiled graph reaching it will commit.
 
@@ -71,6 +91,10 @@ def with_update(value: Any, updates: Mapping[Value, Any]) -> Value:
     >>> int(f()), int(f()), int(f.state["calls"])
     (0, 1, 2)
     """
+    return _with_updates(WithUpdate(), value, updates)
+
+
+def _with_updates(op: WithUpdate, value: Any, updates: Mapping[Value, Any]) -> Value:
     if _forbidden.do is not None:
         names = ", ".join(variable.label for variable in updates)
         found = f"an update of {names} within the body of a loop"
@@ -88,4 +112,4 @@ def with_update(value: Any, updates: Mapping[Value, Any]) -> Value:
                 )
             )
         pairs += [variable, new_value]
-    return WithUpdate()(as_value(value), *pairs)
+    return op(as_value(value), *pairs)

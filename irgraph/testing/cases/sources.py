@@ -11,7 +11,7 @@ from ...local_jacobian import Coefficient
 from ...ops import constants as k
 from ...ops import sources as s
 from ...ops.random import Philox, dropout
-from ...ops.update import with_update
+from ...ops.update import with_running_means, with_update
 from ...value import Value
 from ..case import BadCase, case, real, whole
 
@@ -50,6 +50,12 @@ def _philox(shape: tuple[int, ...], stream: int, bits: int) -> Any:
 def _updated(x: Value) -> Value:
     calls = s.state("calls", dtype="int64")
     return with_update(x, {calls: calls + 1})
+
+
+def _followed(x: Value) -> Value:
+    seen = s.state("seen", dtype=x.dtype)
+    once = with_running_means(x, {seen: x.sum()}, 0.75)
+    return with_running_means(once, {seen: once.mean()}, 0.5)
 
 
 def _over(x: Value) -> Value:
@@ -113,6 +119,7 @@ CASES = [
     ),
     case("iota", "nothing", lambda: k.arange(0, "float32"), lambda: np.arange(0.0)),
     case("with_update", "counter", _updated, lambda x: x, x=real("n", 3)),
+    case("with_update", "running means", _followed, lambda x: x, x=real("n", 3)),
     case("philox", "words", Philox((7,), 0, 32), _philox((7,), 0, 32), key=whole(), step=whole()),
     case(
         "philox",
