@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import sys
@@ -13,7 +14,7 @@ from types import CodeType, FrameType
 from typing import Any, Literal, TypeVar
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
-_INSIDE = (_PACKAGE, "<frozen", "<string>")
+_INSIDE = (_PACKAGE, contextlib.__file__, "<frozen", "<string>")  # contextlib calls on behalf of irgraph
 _USER = f"{_PACKAGE}cli{os.sep}"  # the demo builds its model as a user does
 
 

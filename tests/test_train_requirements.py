@@ -78,6 +78,30 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[IrgraphError], str]] = {
         GraphError,
         "'val_acc' to monitor; needed one of: loss, accuracy, val_loss, val_accuracy",
     ),
+    "steps of arrays": (lambda: fit(trainer(), steps_per_epoch=3), FeedError, "steps_per_epoch with arrays"),
+    "no steps": (
+        lambda: fit(trainer(), [(X, Y)], steps_per_epoch=0),
+        FeedError,
+        "steps_per_epoch=0; needed at",
+    ),
+    "predict": (lambda: trainer().predict(X, batch_size=-1), FeedError, "a batch size of -1"),
+    "history": (lambda: ig.train.History.from_json('{"a": 1}'), GraphError, "no history .*'columns'"),
+    "text": (lambda: ig.train.History.from_json("no"), GraphError, "no history"),
+    "moment": (
+        lambda: ig.train.LambdaCallback(on_epoch_end=lambda epoch: None),
+        DTypeError,
+        r"<lambda>\(epoch\) called with 3 values(?s:.*)It is called on trainer, epoch, values",
+    ),
+    "log of a device": (
+        lambda: fit(trainer(), callbacks=[ig.train.CSVLogger("/dev/null")]),
+        GraphError,
+        "the log /dev/null, which is no file",
+    ),
+    "log within a file": (
+        lambda: fit(trainer(), callbacks=[ig.train.JSONLLogger(f"{__file__}/log")]),
+        GraphError,
+        "while writing the log",
+    ),
     "within": (
         lambda: fit(trainer(), callbacks=[ig.train.LambdaCallback(on_epoch_end=lambda t, *_: fit(t))]),
         GraphError,

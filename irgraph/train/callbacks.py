@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +12,7 @@ from ..arguments import checked
 from ..errors import GraphError, NonFiniteError, explain
 from ..origin import here
 from .history import is_smaller_better
+from .requirements import require_fit
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -86,6 +88,9 @@ class LambdaCallback(Callback):
             if function is not None:
                 if not callable(function):
                     raise GraphError(explain(f"{name}={function!r}", "a function", here()))
+                moment = inspect.signature(getattr(Callback, name))
+                values = list(moment.parameters)[1:]
+                require_fit(function, f"{name}=", values, {}, f"It is called on {', '.join(values)}.")
                 setattr(self, name, function)
 
 

@@ -115,8 +115,12 @@ class History(Mapping[str, list[Any]]):
 
     @staticmethod
     def from_json(text: str) -> History:
-        """The history that `to_json` wrote."""
-        return History.from_dict(json.loads(text))
+        """The history that `to_json` wrote. Raises GraphError for another text."""
+        try:
+            return History.from_dict(json.loads(text))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            found = f"text that is no history ({type(error).__name__}: {error})"
+            raise GraphError(explain(found, "what History.to_json wrote", here())) from error
 
     def table(self) -> Table:
         """The numbers as a table; the middle of a long one is left out."""

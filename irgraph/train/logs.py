@@ -7,11 +7,14 @@ import io
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import checked
+from ..errors import GraphError, explain
+from ..origin import here
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -28,6 +31,11 @@ class _Log(Callback):
         self._names: list[str] | None = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
+        if self.path.exists() and not self.path.is_file():
+            do = "It is written anew when training starts."
+            raise GraphError(
+                explain(f"the log {self.path}, which is no file", "the path of a file", here(), do)
+            )
         history = trainer.history
         self._names = None
         rows = [
@@ -36,14 +44,23 @@ class _Log(Callback):
             )
             for n, epoch in enumerate(history.epochs)
         ]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(self.path.name + ".part")
-        temporary.write_text("".join(rows), encoding="utf-8")
-        os.replace(temporary, self.path)
+        with self._writing():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self.path.with_name(self.path.name + ".part")
+            temporary.write_text("".join(rows), encoding="utf-8")
+            os.replace(temporary, self.path)
 
     def on_epoch_end(self, trainer: Trainer, epoch: int, values: Mapping[str, Any]) -> None:
-        with open(self.path, "a", encoding="utf-8", newline="") as file:
+        with self._writing(), open(self.path, "a", encoding="utf-8", newline="") as file:
             file.write(self._row(epoch, values, trainer.history.seconds[-1]))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            found = f"{error.strerror or error} while writing the log {self.path}"
+            raise GraphError(explain(found, "a folder and a disk that take it", here())) from error
 
     @abstractmethod
     def _row(self, epoch: int, values: Mapping[str, Any], seconds: float) -> str:

@@ -79,10 +79,14 @@ def _held_out(trainer: Trainer, given: Given, validation: Any) -> Source:
 
 
 def _source(trainer: Trainer, given: Given, where: str) -> Source:
-    if given.batch_size is not None and given.batch_size < 1:
-        raise FeedError(explain(f"a batch size of {given.batch_size}", "at least 1, or None for all", here()))
+    require_size(given.batch_size)
+    if given.steps is not None and given.steps < 1:
+        raise FeedError(explain(f"steps_per_epoch={given.steps}", "at least 1", here()))
     if is_iterable_of_batches(given.x, given.y):
         return _iterable(trainer, given)
+    if given.steps is not None:
+        do = "An epoch of arrays takes each example once. Leave it out, or pass an iterable of batches."
+        raise FeedError(explain("steps_per_epoch with arrays", "batches of an iterable", here(), do))
     x = Structure.of(given.x, "x", trainer.dtype)
     y = None if given.y is None else Structure.of(given.y, "y", trainer.dtype)
     x, y = trainer.fitted(x, y, given.weights is not None)
@@ -105,6 +109,12 @@ def _source(trainer: Trainer, given: Given, where: str) -> Source:
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     size = count if given.batch_size is None else given.batch_size
     return ArrayBatches(contiguous, size, given.shuffle, given.drop_last, trainer.seed)
+
+
+def require_size(batch_size: int | None) -> None:
+    """Raise FeedError for a batch size below 1."""
+    if batch_size is not None and batch_size < 1:
+        raise FeedError(explain(f"a batch size of {batch_size}", "at least 1, or None for all", here()))
 
 
 def _iterable(trainer: Trainer, given: Given) -> Source:

@@ -31,7 +31,7 @@ from .position import Position, data_form, keyed, packed, require_same_source, r
 from .progress import find_progress
 from .requirements import require_not_running, require_parts
 from .restarts import fit_from_each, require_restarts
-from .sources import Given, sources
+from .sources import Given, require_size, sources
 from .structure import Structure
 from .sums import Sums
 
@@ -236,6 +236,7 @@ class Trainer:
         form, _ = self.fitted(Structure.of(x, "x", self.dtype), None)
         arrays = form.arrays(x, "the data")
         count = common_length(arrays, "the data")
+        require_size(batch_size)
         batches = ArrayBatches(arrays, batch_size or count, False, False, self.seed)
         parts = [self.graphs.prediction(**feeds) for feeds, *_ in batches.epoch(0)]
         return joined(parts, batches.batch_size, self.executor.to_host)
