@@ -182,6 +182,28 @@ def test_weights_of_validation_data_alone(data: Any) -> None:
     assert history["val_loss"][-1] == pytest.approx(two.evaluate(X[:10], Y[:10])["loss"], rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", None])
+@pytest.mark.parametrize("batched", [False, True])
+def test_weights_in_the_dtype_of_the_model(dtype: Any, batched: bool) -> None:
+    weights = np.linspace(0.1, 2, N)
+    x = X.astype("float64" if dtype is None else X.dtype)
+    model = nn.Dense(3, name="d")
+    one = ig.Trainer(model, "softmax_cross_entropy", ig.optim.SGD(0.1), dtype=dtype)
+    fit(
+        one,
+        *([[(x, Y, weights)]] if batched else [x, Y]),
+        weights=None if batched else weights,
+        batch_size=None,
+    )
+    assert one.state["d.w"].dtype == (dtype or "float64")
+    logits = one.predict(x).astype("float64")
+    logits -= np.log(np.exp(logits).sum(1, keepdims=True))
+    expected = -(weights * logits[np.arange(N), Y]).sum() / weights.sum()
+    assert one.evaluate(x, Y, weights=weights)["loss"] == pytest.approx(
+        expected, rel=3e-3 if dtype == "float16" else 1e-5
+    )
+
+
 def test_freezing_between_two_fits_counts() -> None:
     model = nn.Sequential([nn.Dense(4, "relu"), nn.Dense(3)], name="net")
     one = ig.Trainer(model, "softmax_cross_entropy", ADAM)

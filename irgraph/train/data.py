@@ -14,7 +14,7 @@ from ..errors import FeedError, explain
 from ..origin import here
 from ..types import numpy_kind
 from .requirements import require_fit
-from .structure import Array, Structure
+from .structure import Array, Structure, dtype_of_weights
 
 Batch = tuple[dict[str, Array], int, float]
 """What a step is fed, how many examples that is, and the weight of its mean among those of other batches."""
@@ -187,10 +187,10 @@ class IterableBatches:
                 raise FeedError(explain(f"{where} without y", "a pair (x, y), as the first", here()))
             feeds |= self._y.arrays(y, where)
         if self.weighted and weights is not None:
-            feeds[WEIGHTS] = np.asarray(weights, "float32")
+            feeds[WEIGHTS] = np.asarray(weights, dtype_of_weights(self._x, self._y))
         count = common_length(feeds, where)
         if self.weighted and weights is None:
-            feeds[WEIGHTS] = np.ones(count, "float32")
+            feeds[WEIGHTS] = np.ones(count, dtype_of_weights(self._x, self._y))
         return feeds, count, weight_of(feeds, count)
 
     def described(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .. import losses, metrics
 from ..compiler.protocol import Executor
 from ..errors import DTypeError, GraphError, NonFiniteError, ShapeError, explain
 from ..function import Function, compile
+from ..nn.calls import values_in
 from ..nn.layer import Layer
 from ..ops.random import counting_draws
 from ..ops.sources import input
@@ -24,7 +25,7 @@ from ..state import State
 from ..value import Value
 from .data import WEIGHTS
 from .requirements import require_fit
-from .structure import BATCH, Structure
+from .structure import BATCH, Structure, dtype_of_weights
 
 LOSS = "loss"
 Loss = Callable[..., Value]
@@ -171,7 +172,7 @@ class Graphs:
             compared.append(self.y.assembled(list(targets.values())))
             inputs = inputs | targets
         if self.weighted:
-            inputs[WEIGHTS] = input(WEIGHTS, (BATCH,))
+            inputs[WEIGHTS] = input(WEIGHTS, (BATCH,), dtype_of_weights(self.x, self.y))
         loss = self._loss_of(compared, inputs.get(WEIGHTS))
         outputs: dict[str, Any] = {LOSS: loss}
         for measure in self.measures:
@@ -182,7 +183,7 @@ class Graphs:
         return outputs, loss, inputs
 
     def _loss_of(self, compared: Sequence[Any], weights: Value | None) -> Value:
-        options = {} if weights is None else {"weights": weights}
+        options = {} if weights is None else {"weights": _as_of(compared[0], weights)}
         do = "It takes the prediction, and the target where fit has y"
         do += ", and weights= where examples have weights." if options else "."
         require_fit(self.loss, "the loss", compared, options, do)
@@ -191,6 +192,12 @@ class Graphs:
             found = f"a loss of {loss.type}" if isinstance(loss, Value) else f"a loss that is {loss!r}"
             raise ShapeError(explain(found, "a scalar value, e.g. a mean over the batch", here()))
         return loss
+
+
+def _as_of(prediction: Any, weights: Value) -> Value:
+    """The weights in the dtype of a prediction, where that is one of floats."""
+    floats = [value.dtype for value in values_in(prediction) if value.dtype.is_float]
+    return weights.astype(floats[0]) if floats else weights
 
 
 def takes_training(model: Callable[..., Any]) -> bool:

@@ -21,7 +21,7 @@ from .data import (
     parts_of,
     require_finite,
 )
-from .structure import Array, Structure, as_array
+from .structure import Array, Structure, as_array, dtype_of_weights
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -47,7 +47,8 @@ def sources(trainer: Trainer, given: Given, validation: Any, split: float) -> tu
     source = _source(trainer, given, "the data")
     if validation is not None:
         held_out = _held_out(trainer, given, validation)
-        return _weighted(source, trainer.graphs.weighted), held_out
+        kind = dtype_of_weights(trainer.graphs.x, trainer.graphs.y)
+        return _weighted(source, trainer.graphs.weighted, kind), held_out
     if not split:
         return source, None
     if not isinstance(source, ArrayBatches):
@@ -56,12 +57,12 @@ def sources(trainer: Trainer, given: Given, validation: Any, split: float) -> tu
     return split_off(source, split)
 
 
-def _weighted(source: Source, wanted: bool) -> Source:
+def _weighted(source: Source, wanted: bool, kind: str) -> Source:
     """The batches with weights of 1, where only the validation data brought weights."""
     if isinstance(source, IterableBatches):
         source.weighted = wanted
     elif isinstance(source, ArrayBatches) and wanted and WEIGHTS not in source.arrays:
-        arrays = source.arrays | {WEIGHTS: np.ones(source.count, "float32")}
+        arrays = source.arrays | {WEIGHTS: np.ones(source.count, kind)}
         return replace(source, arrays=arrays, batch_size=source.given_size)
     return source
 
@@ -103,7 +104,7 @@ def _source(trainer: Trainer, given: Given, where: str) -> Source:
         if (weights < 0).any() or not weights.any():
             found = f"weights from {weights.min():g} to {weights.max():g} in {where}"
             raise FeedError(explain(found, "numbers of at least 0, and one above 0", here()))
-        arrays[WEIGHTS] = weights.astype("float32")
+        arrays[WEIGHTS] = weights.astype(dtype_of_weights(x, y))
     if trainer.check_data:
         require_finite(arrays, where)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

@@ -102,6 +102,12 @@ class Structure:
         )
 
 
+def dtype_of_weights(x: Structure, y: Structure | None) -> str:
+    """The dtype that the examples' weights are fed in: float64 where data are, else float32."""
+    kinds = {kind for structure in (x, y) if structure for kind, _ in structure.types}
+    return "float64" if kinds & {"float64", "complex128"} else "float32"
+
+
 def as_array(data: Any, name: str) -> Array:
     """Data as a NumPy array of numbers. Raises DTypeError for anything else."""
     try:
