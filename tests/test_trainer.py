@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -366,3 +367,16 @@ def test_other_threads_train_too() -> None:
     thread.start()
     thread.join()
     assert one.history.epochs == [1]
+
+
+def test_a_trained_model_is_a_function_and_a_resumed_one_may_be_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.linspace(-1, 1, 8)[:, None]
+    trainer = ig.Trainer(ig.nn.Dense(1, name="line"), "squared_error", ig.optim.SGD(0.1))
+    trainer.fit(x, 2 * x, epochs=2, progress=False)
+    trainer.save(tmp_path)
+    assert np.array_equal(trainer.prediction(x=x.astype("float32")), trainer.predict(x))
+    again = ig.Trainer(ig.nn.Dense(1, name="line"), "squared_error", ig.optim.SGD(0.1))
+    again.fit(x, 2 * x, epochs=2, resume=tmp_path)
+    assert "nothing left to train: 2 epochs are done" in capsys.readouterr().out

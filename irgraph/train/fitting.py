@@ -73,6 +73,11 @@ class Fit:
         """Train until the last epoch, a callback's stop, an interrupt, or an error."""
         position, progress = self.trainer.position, self.progress
         progress.start(position.epoch - position.first, self.epochs - position.first)
+        if position.epoch >= self.epochs > position.first:
+            done, asked = position.epoch - position.first, self.epochs - position.first
+            progress.message(
+                f"nothing left to train: {done} epochs are done, and epochs={asked} is the total"
+            )
         try:
             with Interrupts() as interrupts:
                 while position.epoch < self.epochs and not position.stopped and not interrupts.noted:

@@ -52,7 +52,8 @@ class Trainer:
     batches at a time. A step with a loss that is not finite is refused unless `check_finite` is False;
     `check_data` looks for NaN and inf in arrays before training.
 
-    `state` is the `State` of all variables, `step` the compiled training step, `history` the last training's.
+    `state` is the `State` of all variables, `step` the compiled training step, `prediction` the compiled
+    model, `history` the last training's.
 
     >>> import irgraph as ig
     >>> def line(x):
@@ -308,6 +309,11 @@ class Trainer:
     def step(self) -> Function:
         """The compiled training step: fed a batch, it returns the loss and the parts of the metrics."""
         return self.graphs.step
+
+    @property
+    def prediction(self) -> Function:
+        """The compiled model for prediction, on the trainer's state: `irgraph.onnx.save` takes it."""
+        return self.graphs.prediction
 
     @property
     def variables(self) -> tuple[str, ...]:
