@@ -178,6 +178,15 @@ def test_the_gradient_of_a_weight_is_one_product_after_the_loop() -> None:
     assert scans(graph)[-1].op.attributes()["carries"] == 1
 
 
+def test_a_sum_of_outer_products_is_one_product_after_the_loop() -> None:
+    x, w, h = ig.input("x", ("time", 3)), ig.input("w", (3, 3)), ig.input("h", (3,))
+    graph = ig.compile(
+        ig.grad(ig.scan(lambda s, x: (ig.tanh(s @ w + x), None), h, x)[0].sum(), w)
+    ).program.graph
+    assert scans(graph)[-1].op.attributes()["carries"] == 1
+    assert "matmul" in [node.op.name for node in graph.nodes]
+
+
 def test_what_nobody_reads_is_not_computed() -> None:
     x, w, h = inputs()
     (a, _), ys = ig.scan(lambda s, x: ((s[0] + x, ig.exp(s[1])), (x * x, s[0])), (h, h), x)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..local_jacobian import Dense, Label, Labels
+from ..local_jacobian import Dense, Label, Labels, labels
 from ..op import Op
-from ..ops.arithmetic import Add, Negative
+from ..ops.arithmetic import Add, Multiply, Negative
 from ..ops.constants import zeros
 from ..ops.contract import contract
 from ..ops.matmul import Matmul
@@ -19,6 +19,9 @@ from ..ops.reduce import Sum
 from ..ops.shape import Reshape, Transpose
 from ..value import Value
 from .building import Loop, dependents
+
+DEEPEST = 100
+"""How many views and additions a sum is followed through."""
 
 Outside = Callable[[Sequence[Value], Sequence[Value]], Value]
 """A value outside the loop, from the last carries of the sums and from what the steps stacked."""
@@ -42,19 +45,19 @@ class Sums:
         """The sums, for the last carries of `new` and the stacked `ys`."""
         return [outside(carries, stacked) for outside in self._outside]
 
-    def _sum(self, value: Value) -> Outside:
+    def _sum(self, value: Value, depth: int = 0) -> Outside:
         node, op = value.node, value.node.op
-        if isinstance(op, Add) and all(each.type == value.type for each in node.inputs):
-            a, b = map(self._sum, node.inputs)
+        if depth < DEEPEST and isinstance(op, Add) and all(each.type == value.type for each in node.inputs):
+            a, b = (self._sum(each, depth + 1) for each in node.inputs)
             return lambda carries, stacked: Add()(a(carries, stacked), b(carries, stacked))
-        if isinstance(op, (Transpose, Reshape, Negative)) and self._is_made(value):
-            inner = self._sum(node.inputs[0])
+        if depth < DEEPEST and isinstance(op, (Transpose, Reshape, Negative)) and self._is_made(value):
+            inner = self._sum(node.inputs[0], depth + 1)
             return lambda carries, stacked: op(inner(carries, stacked))
-        if isinstance(op, Matmul) and value.ndim == 2 and all(map(self._moves, node.inputs)):
+        if _multiplies(value) and all(map(self._moves, node.inputs)):
             left, right = (self._stacked(each, may_ask=True) for each in node.inputs)
             assert left is not None
             assert right is not None
-            return lambda carries, stacked: _product(left(carries, stacked), right(carries, stacked))
+            return lambda carries, stacked: _product(value, left(carries, stacked), right(carries, stacked))
         if isinstance(op, Sum):
             whole = self._stacked(node.inputs[0], may_ask=False)
             if whole is not None:
@@ -108,15 +111,30 @@ class Sums:
 
 def _is_product(value: Value) -> bool:
     """Whether a sum of it goes out of the loop as a product."""
-    while isinstance(value.node.op, (Transpose, Reshape, Negative)):
-        value = value.node.inputs[0]
-    if isinstance(value.node.op, Add):
-        return any(map(_is_product, value.node.inputs))
-    return isinstance(value.node.op, Matmul)
+    stack = [value]
+    while stack:
+        value = stack.pop()
+        if _multiplies(value):
+            return True
+        if isinstance(value.node.op, (Transpose, Reshape, Negative, Add)):
+            stack += value.node.inputs
+    return False
 
 
-def _product(a: Value, b: Value) -> Value:
-    """The sum over the first axis of the products of matrices."""
-    steps, rows, inner, columns = (Label(size) for size in (*a.shape, b.shape[2]))
-    factors = [Dense(a, Labels((steps, rows, inner))), Dense(b, Labels((steps, inner, columns)))]
-    return contract(factors, Labels((rows, columns)), a.dtype)
+def _multiplies(value: Value) -> bool:
+    """Whether a value is a product of two matrices, or an outer one of two vectors."""
+    op = value.node.op
+    if isinstance(op, Multiply):
+        return value.ndim == 2 and all(each.shape != value.shape for each in value.node.inputs)
+    return isinstance(op, Matmul) and value.ndim == 2
+
+
+def _product(value: Value, a: Value, b: Value) -> Value:
+    """The sum of such a product over the steps, for all left and all right factors."""
+    steps, out = Label(a.shape[0]), labels(value)
+    if isinstance(value.node.op, Matmul):
+        inner = Label(a.shape[2])
+        left, right = Labels((steps, out[0], inner)), Labels((steps, inner, out[1]))
+    else:
+        left, right = (Labels((steps, *out.against(each.shape[1:]))) for each in (a, b))
+    return contract([Dense(a, left), Dense(b, right)], out, value.dtype)
