@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -114,3 +115,14 @@ def test_mistakes(name: str) -> None:
 def test_what_numpy_asks_of_a_value_without_its_elements() -> None:
     assert np.ndim(x()) == 2
     assert np.shape(x(3, 4)) == (3, 4)
+
+
+def test_layers_are_pickled() -> None:
+    model = nn.Sequential([nn.Dense(3, "relu"), nn.BatchNorm(), nn.Dropout(0.5), nn.Dense(2)], name="net")
+    value = x()
+    before = ig.compile(model(value), seed=0)
+    again = pickle.loads(pickle.dumps(model))
+    assert list(again.parameters) == list(model.parameters)
+    after = ig.compile(again(x()), state=before.state)
+    batch = np.ones((2, 8), "float32")
+    assert (after(x=batch) == before(x=batch)).all()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import irgraph as ig
 from irgraph import nn
@@ -102,6 +103,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[IrgraphError], str]] = {
         GraphError,
         "while writing the log",
     ),
+    "masked": (
+        lambda: fit(trainer(), np.ma.masked_greater(X, 2.0), Y),
+        DTypeError,
+        r"x with \d+ masked elements; needed numbers",
+    ),
+    "sparse": (lambda: fit(trainer(), scipy.sparse.csr_matrix(X), Y), DTypeError, r"sparse(?s:.*)\.toarray"),
+    "list of inputs": (lambda: fit(trainer(), [X, X], Y), FeedError, "a tuple or a dict of arrays, not as a"),
     "within": (
         lambda: fit(trainer(), callbacks=[ig.train.LambdaCallback(on_epoch_end=lambda t, *_: fit(t))]),
         GraphError,

@@ -14,6 +14,12 @@ from ..value import Value
 
 Activation = Callable[[Value], Value]
 
+
+def linear(x: Value) -> Value:
+    """The value itself; by name, so that layers can be pickled."""
+    return x
+
+
 ACTIVATIONS: dict[str, Activation] = {
     "celu": rectifiers.celu,
     "elu": rectifiers.elu,
@@ -23,7 +29,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_swish": rectifiers.hard_swish,
     "hard_tanh": rectifiers.hard_tanh,
     "leaky_relu": rectifiers.leaky_relu,
-    "linear": lambda x: x,
+    "linear": linear,
     "log_sigmoid": log_sigmoid,
     "log_softmax": softmax.log_softmax,
     "mish": activations.mish,

@@ -244,12 +244,12 @@ def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def common_length(arrays: Mapping[str, Array], where: str) -> int:
+def common_length(arrays: Mapping[str, Array], where: str, do: str = "") -> int:
     """The length that all arrays have. Raises FeedError where they differ, are empty, or have no axis."""
     lengths = {name: array.shape[0] if array.ndim else None for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} of {length}" for name, length in lengths.items())
-        raise FeedError(explain(f"{where} of different lengths: {told}", "one example of each", here()))
+        raise FeedError(explain(f"{where} of different lengths: {told}", "one example of each", here(), do))
     length = next(iter(lengths.values()))
     if length is None:
         raise FeedError(explain(f"{where} without axes", "examples along the first axis", here()))

@@ -95,7 +95,9 @@ def _source(trainer: Trainer, given: Given, where: str) -> Source:
         needed = "a target for each example, as in the first data"
         raise FeedError(explain(f"{where} without y", needed, here(), "Pass x and y."))
     arrays = x.arrays(given.x, where) | ({} if y is None else y.arrays(given.y, where))
-    count = common_length(arrays, where)
+    lists = isinstance(given.x, list) or isinstance(given.y, list)
+    do = "Several inputs go in as a tuple or a dict of arrays, not as a list." if lists else ""
+    count = common_length(arrays, where, do)
     if trainer.graphs.weighted:
         weights = np.ones(count) if given.weights is None else as_array(given.weights, WEIGHTS)
         if weights.shape != (count,):

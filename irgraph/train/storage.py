@@ -99,11 +99,9 @@ def load(path: str | Path) -> Stored:
             faults.append(str(error))
             continue
         if faults:
-            warnings.warn(
-                f"{faults[0]}\n  The checkpoint before it, {found.path}, is used.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            at = here()
+            told = f"{faults[0]}\n  The checkpoint before it, {found.path}, is used."
+            warnings.warn_explicit(told, RuntimeWarning, at.file, at.line)
         return found
     if faults:
         raise CheckpointError("\n".join(faults))

@@ -110,6 +110,12 @@ def dtype_of_weights(x: Structure, y: Structure | None) -> str:
 
 def as_array(data: Any, name: str) -> Array:
     """Data as a NumPy array of numbers. Raises DTypeError for anything else."""
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        do = "Fill them in, or leave these examples out."
+        raise DTypeError(explain(f"{name} with {data.mask.sum()} masked elements", "numbers", here(), do))
+    if hasattr(data, "toarray"):
+        do = "Write .toarray(), or pass batches of it as arrays."
+        raise DTypeError(explain(f"{name}, which is sparse", "an array", here(), do))
     try:
         array = np.asarray(data)
     except (ValueError, TypeError) as error:
