@@ -336,12 +336,19 @@ def test_losses_and_metrics_by_output(weights: Any) -> None:
         ({"kind": "softmax_cross_entropy"}, {"size": "r2", "rank": "r2"}, "and a loss or metric of 'rank'"),
         ({"kind": ("softmax_cross_entropy", "a")}, (), r"the factor 'a'(?s:.*)\(loss, factor\)"),
         ({}, (), "losses of no outputs"),
+        ("huber", (), "the loss huber and several outputs of the model: kind, size; needed one value"),
+        ({"kind": "softmax_cross_entropy"}, ["accuracy"], "the metric accuracy and several outputs"),
         ({"kind": 3}, (), "3 as the name of a loss"),
     ],
 )
 def test_losses_of_outputs_that_are_not_there(loss: Any, metrics: Any, message: str) -> None:
     with pytest.raises(IrgraphError, match=message):
         fit(heads(loss, metrics=metrics), X, TARGETS)
+
+
+def test_several_targets_of_one_output() -> None:
+    with pytest.raises(GraphError, match="the loss huber and several targets: a, b"):
+        fit(plane("huber"), X, {"a": X, "b": X})
 
 
 def test_a_metric_without_targets_is_refused_in_words() -> None:

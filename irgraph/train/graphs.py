@@ -24,7 +24,7 @@ from ..origin import here
 from ..state import State
 from ..value import Value
 from .data import WEIGHTS
-from .requirements import require_fit
+from .requirements import require_fit, require_single
 from .structure import BATCH, Structure, dtype_of_weights
 
 LOSS = "loss"
@@ -178,6 +178,8 @@ class Graphs:
         for measure in self.measures:
             do = "It takes the prediction and the target, which fit has no y for."
             require_fit(measure.parts, f"the metric {measure.name!r}, of which", compared, {}, do)
+            if measure in metrics.METRICS.values():
+                require_single(f"the metric {measure.name}", compared)
             for part, value in measure.parts(*compared).items():
                 outputs[f"{measure.name}/{part}"] = value
         return outputs, loss, inputs
@@ -187,6 +189,8 @@ class Graphs:
         do = "It takes the prediction, and the target where fit has y"
         do += ", and weights= where examples have weights." if options else "."
         require_fit(self.loss, "the loss", compared, options, do)
+        if self.loss in losses.LOSSES.values():
+            require_single(f"the loss {self.loss.__name__}", compared)
         loss = self.loss(*compared, **options)
         if not isinstance(loss, Value) or loss.shape:
             found = f"a loss of {loss.type}" if isinstance(loss, Value) else f"a loss that is {loss!r}"

@@ -44,6 +44,15 @@ def require_fit(
         raise DTypeError(explain(found, "one that takes them", here(), do)) from None
 
 
+def require_single(what: str, compared: Sequence[Any]) -> None:
+    """Raise GraphError for several outputs or targets, of which a loss or metric needs one."""
+    for data, where in zip(compared, ("outputs of the model", "targets"), strict=False):
+        if isinstance(data, Mapping | tuple | list):
+            names = ", ".join(map(str, data)) if isinstance(data, Mapping) else str(len(data))
+            do = "Pass a dict of losses (and of metrics) by output, or a function of all."
+            raise GraphError(explain(f"{what} and several {where}: {names}", "one value", here(), do))
+
+
 def require_not_running(running: bool) -> None:
     """Raise GraphError for a fit within a fit of the same trainer."""
     if running:
@@ -51,11 +60,6 @@ def require_not_running(running: bool) -> None:
         raise GraphError(
             explain("fit called while the same trainer trains", "one after the other", here(), do)
         )
-
-
-def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are there."""
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def _written(part: object) -> str:
