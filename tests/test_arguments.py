@@ -123,9 +123,9 @@ def test_what_onnxruntime_lacks_can_be_written_unchecked(tmp_path: Path) -> None
 def test_one_parameter_may_be_given_alone() -> None:
     w = ig.parameter("w", (2,))
     loss = ig.sum(w * w)
-    assert [variable for variable, _ in ig.optim.SGD(0.1).minimize(loss, w)] == [w]  # type: ignore[arg-type]
+    assert [variable for variable, _ in ig.optim.SGD(0.1).minimize(loss, w)] == [w]
     with pytest.raises(IrgraphError, match="3 in parameters"):
-        ig.optim.SGD(0.1).minimize(loss, [3])  # type: ignore[list-item]
+        ig.optim.SGD(0.1).minimize(loss, [3])
 
 
 def test_a_dim_has_a_name_of_text() -> None:

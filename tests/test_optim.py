@@ -214,3 +214,10 @@ def test_slots_are_named_after_their_parameters() -> None:
         mlp(ig.optim.SGD(0.1, momentum=0.9)).state
     )
     assert {"adam/step", "learning_rate", "2.w/mean", "2.w/square"} <= set(mlp(ig.optim.Adam()).state)
+
+
+def test_a_layer_says_which_parameters_to_train() -> None:
+    a, b = ig.nn.Dense(2, name="a"), ig.nn.Dense(1, name="b")
+    loss = (b(a(ig.input("x", ("batch", 3)))) ** 2).mean()
+    for chosen, names in ((a, ["a.w", "a.b"]), ([b, a], ["b.w", "b.b", "a.w", "a.b"])):
+        assert [variable.label for variable, _ in ig.optim.SGD(0.1).minimize(loss, chosen)] == names

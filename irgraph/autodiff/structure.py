@@ -52,6 +52,14 @@ def flatten(tree: Tree, what: str) -> list[Value]:
     return found
 
 
+def owned(tree: Any) -> Any:
+    """The tree with the parameters of layers in their place."""
+    parameters = getattr(tree, "parameters", None)
+    if isinstance(parameters, Mapping):
+        return parameters
+    return [owned(each) for each in tree] if isinstance(tree, list | tuple) else tree
+
+
 def paths(tree: Tree, name: str) -> Iterator[str]:
     """A name for each value that `flatten` finds, by the way to it: `name.key.0`; the arrays of one thing are
     numbered where it has several.

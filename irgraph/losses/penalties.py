@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ..arguments import checked
-from ..autodiff.structure import flatten
+from ..autodiff.structure import flatten, owned
 from ..errors import GraphError, explain
 from ..ops.powers import square
 from ..ops.reduce import sum
@@ -58,17 +58,9 @@ def elastic_net(values: Any, l1: float, l2: float) -> Value:
     return _penalty("elastic_net", values, l1, abs) + _penalty("elastic_net", values, l2, square)
 
 
-def _owned(values: Any) -> Any:
-    """The values, with the parameters of layers in their place."""
-    owned = getattr(values, "parameters", None)
-    if isinstance(owned, Mapping):
-        return owned
-    return [_owned(each) for each in values] if isinstance(values, list | tuple) else values
-
-
 def _penalty(what: str, values: Any, strength: float, each: Callable[[Value], Value]) -> Value:
     require(f"{what} of strength", 0 <= strength < math.inf, strength, "a number of at least 0")
-    found = flatten(_owned(values), f"what {what} is of")
+    found = flatten(owned(values), f"what {what} is of")
     if not found:
         do = "A layer has parameters once it was called."
         raise GraphError(explain(f"{what} of no values", "at least one parameter", here(), do))

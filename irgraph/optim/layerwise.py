@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import final
+from typing import Any, final
 
 from ..arguments import checked
 from ..autodiff.reverse import grad, vjp
@@ -46,7 +46,7 @@ class _Layerwise(Optimizer):
             )
         )
 
-    def minimize(self, loss: Value, parameters: Sequence[Value] | None = None) -> list[Update]:
+    def minimize(self, loss: Value, parameters: Any = None) -> list[Update]:
         chosen = self.optimizer.chosen(loss, parameters)
         grad(loss, chosen)  # raises what it has to say of a loss, or of parameters without a gradient
         with carrying(here().derived("update")):

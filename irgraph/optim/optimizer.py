@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 
 from ..arguments import checked
 from ..autodiff.reverse import value_and_grad
-from ..autodiff.structure import flatten
+from ..autodiff.structure import flatten, owned
 from ..errors import DTypeError, GraphError, explain
 from ..graph import Update, topological_order
 from ..ops.sources import Parameter, state
@@ -53,8 +53,10 @@ class Optimizer(ABC):
         """
 
     @checked
-    def minimize(self, loss: Value, parameters: Sequence[Value] | None = None) -> list[Update]:
+    def minimize(self, loss: Value, parameters: Any = None) -> list[Update]:
         """The updates that lower a scalar loss, by default for all trainable parameters that it needs.
+
+        `parameters` is a value, a layer, or a list of them: only these are trained.
 
         Raises ShapeError if the loss is not scalar, GraphError if it has no trainable parameters or one is
         given twice, NotDifferentiableError if some parameter gets no gradient.
@@ -65,9 +67,9 @@ class Optimizer(ABC):
             shared, step = self.begin(loss.dtype.wide)
             return shared + step(chosen, gradients)
 
-    def chosen(self, loss: Value, parameters: Sequence[Value] | None) -> list[Value]:
+    def chosen(self, loss: Value, parameters: Any) -> list[Value]:
         """The parameters to train: those given, or all that the loss needs. Raises what `minimize` does."""
-        chosen = trainable(loss) if parameters is None else flatten(parameters, "parameters")
+        chosen = trainable(loss) if parameters is None else flatten(owned(parameters), "parameters")
         if not chosen or len(set(chosen)) != len(chosen):
             raise GraphError(
                 explain(

@@ -30,7 +30,7 @@ class _Accumulated(Optimizer):
     def rates(self) -> tuple[str, ...]:
         return self.optimizer.rates
 
-    def chosen(self, loss: Value, parameters: Sequence[Value] | None) -> list[Value]:
+    def chosen(self, loss: Value, parameters: Any) -> list[Value]:
         return self.optimizer.chosen(loss, parameters)
 
     def begin(self, dtype: DType) -> tuple[list[Update], Step]:
@@ -94,7 +94,7 @@ class _Groups(Optimizer):
     def rates(self) -> tuple[str, ...]:
         return tuple(rate for member in self.members.values() for rate in member.rates)
 
-    def chosen(self, loss: Value, parameters: Sequence[Value] | None) -> list[Value]:
+    def chosen(self, loss: Value, parameters: Any) -> list[Value]:
         chosen = super().chosen(loss, parameters)
         used = {self._pattern(parameter) for parameter in chosen}
         idle = [pattern for pattern in self.members if pattern not in used]
