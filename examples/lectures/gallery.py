@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 from cycler import cycler
 from diagrams import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 HERE = Path(__file__).parent
 PICTURES = HERE.parent.parent / "docs" / "pictures" / "lectures"
@@ -41,6 +42,7 @@ STYLE = {
     "savefig.bbox": "tight",
 }
 plt.rcParams.update(STYLE)
+threadpool_limits(1, "blas")  # these arrays are small, and threads that wait for each other take the time
 
 Numbers = Mapping[str, Any]
 Main = Callable[..., tuple[Any, Numbers]]
