@@ -1,6 +1,9 @@
 """irgraph: models as static graphs, built in Python before they run."""
 
-from . import arguments, errors, init, linalg, losses, metrics, nn, onnx, optim, train, view
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import arguments, errors, init, linalg, onnx, view
 from .autodiff.forward import jvp
 from .autodiff.reverse import grad, value_and_grad, vjp
 from .comparing import compare
@@ -107,11 +110,34 @@ from .ops.trigonometric import (
 from .ops.update import with_update
 from .parsing import parse
 from .state import State
-from .train import Trainer
 from .types import DType, TensorType
 from .value import Node, Value
 from .verify import verify
 from .view import draw, summary, to_networkx
+
+if TYPE_CHECKING:
+    from . import losses, metrics, nn, optim, train
+    from .train import Trainer
+
+_LATE = {"losses", "metrics", "nn", "optim", "train", "Trainer"}
+"""What is imported when it is first named: a graph that is only run needs none of it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = (
+        import_module(".train", __name__).Trainer
+        if name == "Trainer"
+        else import_module(f".{name}", __name__)
+    )
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LATE]
+
 
 __version__ = "0.1.0"
 
@@ -356,4 +382,4 @@ __all__ = [
     "zeros",
 ]
 
-arguments.check_arguments(globals(), __all__)
+arguments.check_arguments(globals(), (name for name in __all__ if name not in _LATE))

@@ -260,7 +260,7 @@ SHOWN_BY = {
 """Public functions without an example of their own, and which one reads just like them."""
 
 
-@pytest.mark.parametrize("name", [n for n, f in vars(ig).items() if inspect.isfunction(f)])
+@pytest.mark.parametrize("name", [name for name in ig.__all__ if inspect.isfunction(getattr(ig, name))])
 def test_a_public_function_has_an_example(name: str) -> None:
     function = getattr(ig, SHOWN_BY.get(name, name))
     assert getattr(ig, name).__doc__
@@ -301,3 +301,17 @@ def test_no_function_is_long(folder: str) -> None:
                 if node.end_lineno - first.lineno + 1 > 40:
                     long.append(f"{path}:{node.lineno} {node.name}")
     assert not long
+
+
+def test_what_only_training_needs_is_imported_when_it_is_named() -> None:
+    program = """
+import sys
+import irgraph
+late = [name for name in ("losses", "metrics", "nn", "optim", "train") if f"irgraph.{name}" in sys.modules]
+assert not late, late
+assert irgraph.Trainer is irgraph.train.Trainer
+from irgraph import nn
+assert irgraph.nn is nn
+assert set(irgraph.__all__) <= set(dir(irgraph))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -112,6 +112,7 @@ def test_a_stop_is_remembered(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGINT")
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupted_training_is_saved_where_it_stopped(tmp_path: Path) -> None:
     def interrupt(one: ig.Trainer, step: int, loss: float) -> None:
         if one.position.steps == 9:

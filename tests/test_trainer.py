@@ -329,6 +329,7 @@ needs_main = pytest.mark.skipif(
 
 
 @needs_main
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_stops_after_the_step(capsys: pytest.CaptureFixture[str]) -> None:
     one, two = trainer(), trainer()
     history = one.fit(X, Y, epochs=5, callbacks=[interrupting(10)])
@@ -345,6 +346,7 @@ def test_an_interrupt_stops_after_the_step(capsys: pytest.CaptureFixture[str]) -
 
 
 @needs_main
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_at_the_end_of_an_epoch_ends_it() -> None:
     one = trainer()
     assert fit(one, epochs=5, callbacks=[interrupting(7)]).epochs == [1]
@@ -352,6 +354,7 @@ def test_an_interrupt_at_the_end_of_an_epoch_ends_it() -> None:
 
 
 @needs_main
+@pytest.mark.usefixtures("interrupts")
 def test_a_second_interrupt_raises() -> None:
     one = trainer()
     with pytest.raises(KeyboardInterrupt):
