@@ -47,11 +47,11 @@ def main(steps=1500, tests=5000):
         f = train(phi, data, kinds, steps)
         numbers[name] = float(np.mean((f(x=unseen) > 0) == truth))
         regions(axis, f, data, kinds)
-        axis.set_title(f"{name}: {numbers[name]:.1%}")
+        axis.set_title(f"{name}: {numbers[name]:.0%} right")
     two_classes(axes[1, 2], data, kinds, size=25)
     for (v1, v2), b in zip(f.state["0.w"].T, f.state["0.b"], strict=True):
         axes[1, 2].axline((0, -b / v2), slope=-v1 / v2, color=GREY, linewidth=0.8)
-    axes[1, 2].set(title="the 20: v·x + b = 0", xlabel="x₁", ylabel="x₂", xlim=(-4, 4), ylim=(-4, 4))
+    axes[1, 2].set(title="the 20 learned: v·x + b = 0", xlabel="x₁", ylabel="x₂", xlim=(-4, 4), ylim=(-4, 4))
     return figure, numbers
 
 

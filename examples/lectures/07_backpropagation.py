@@ -38,20 +38,19 @@ def main():
     x, y = np.random.default_rng(0).normal(size=UNITS[1]), np.array([0.5, -0.5, 0.5, -0.5])
     found = backward(x=x, y=y)
     by_hand = backpropagation(x, y, found["w"], found["b"])
-    figure, axes = plt.subplots(1, LAST, figsize=(17, 4))
-    differences = {}
-    for axis, (k, jacobian) in zip(axes, found["Δ"].items(), strict=False):
+    (figure, axes), differences = plt.subplots(2, 2, figsize=(12, 8.5)), {}
+    for axis, (k, jacobian) in zip(axes.flat, found["Δ"].items(), strict=False):
         expected = np.diag(1 - found["a"][k + 1] ** 2) @ found["w"][k + 1].T
         differences[f"Δ{k}"] = float(np.abs(jacobian - expected).max())
-        axis.imshow(jacobian, vmin=-0.8, vmax=0.8)
-        axis.set(title=f"Δ{k} = ∂a{k + 1} / ∂a{k}", xlabel=f"unit of layer {k}", ylabel=f"layer {k + 1}")
+        figure.colorbar(axis.imshow(jacobian, vmin=-0.8, vmax=0.8), ax=axis, label="partial derivative")
+        axis.set(title=f"Δ{k} = ∂a{k + 1} / ∂a{k}", xlabel=f"unit of a{k}", ylabel=f"unit of a{k + 1}")
         axis.grid(False)
     for kind, (mark, label) in MARKS.items():
         hand, graph = (np.concatenate([g[kind][k].ravel() for k in z]) for g in (by_hand, found["gradients"]))
-        axes[-1].plot(hand, graph, mark, label=label)
+        axes[1, 1].plot(hand, graph, mark, label=label)
         differences[kind] = float(np.abs(hand - graph).max())
-    axes[-1].set(title="every number of the backward pass", xlabel="pseudocode", ylabel="compiled graph")
-    axes[-1].legend()
+    axes[1, 1].set(title="every number of the backward pass", xlabel="pseudocode", ylabel="compiled graph")
+    axes[1, 1].legend()
     return figure, {f"largest difference of {kind}": each for kind, each in differences.items()}
 
 

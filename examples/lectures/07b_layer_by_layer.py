@@ -29,26 +29,26 @@ def by_hand(x, y, weights, rate):
 
 
 def main(steps=300, rates=(0.02, 0.05, 0.1, 0.2, 0.5)):
-    x = np.random.default_rng(0).normal(size=(64, UNITS[0]))
+    f = ig.constant(x := np.random.default_rng(0).normal(size=(64, UNITS[0])))
     y = np.tanh(x[:, :4] * x[:, 4:])
-    f = ig.constant(x)
     for name, *sizes in zip(NAMES, UNITS, UNITS[1:], strict=False):
         f = ig.tanh(f @ ig.parameter(name, sizes, "float64", init=ig.init.glorot_normal()))
     loss = ((f - ig.constant(y)) ** 2.0).sum() / len(x)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
     losses, apart = {}, {}  # apart: the weights after one step, from those of the notes' algorithm
-    for order, rate in [(order, rate) for order in ORDERS for rate in rates]:
+    for order, rate in ((order, rate) for order in ORDERS for rate in rates):
         step = ig.compile(loss, updates=ORDERS[order](rate).minimize(loss))
         expected = by_hand(x, y, step.state, rate)
         losses[order, rate] = [float(step())]
         apart[order, rate] = max(float(np.abs(step.state[name] - expected[name]).max()) for name in NAMES)
         losses[order, rate] += [float(step()) for _ in range(steps)]
         if rate in rates[1::3]:
-            left.plot(losses[order, rate], "-" if order == "at once" else "k:", label=f"η = {rate}, {order}")
+            style = "-" if order == "at once" else ("k:" if rate < 0.1 else "k-.")
+            left.plot(losses[order, rate], style, label=f"η = {rate}, {order}")
     gaps = [apart["at once", rate] for rate in rates]
     right.loglog(rates, gaps, "o", rates, gaps[0] * (np.array(rates) / rates[0]) ** 2, "--")
     left.set(title="Two orders of updates", xlabel="step", ylabel="loss")
-    right.set(title="Weights after one step: largest difference", xlabel="rate η, dashed: ∝ η²")
+    right.set(title="Weights after one step", xlabel="rate η", ylabel="largest difference (dashed: ∝ η²)")
     right.set_xticks(rates, rates)
     right.minorticks_off()
     left.legend()

@@ -49,7 +49,7 @@ def main(steps=2000, examples=300):
         for k in range(3):
             axis.plot(*points[labels == k].T, "o^s"[k], color=COLOURS[k], markeredgecolor="w")
         axis.set(title=f"{name}: {numbers[name]['accuracy']:.0%} right", xlabel="x₁", ylabel="x₂")
-    course.set(title="Mean log likelihood", xlabel="step")
+    course.set(title="Learning", xlabel="step", ylabel="mean log likelihood")
     course.legend()
     return figure, numbers
 

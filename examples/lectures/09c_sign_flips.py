@@ -49,7 +49,7 @@ def main(steps=4000):
         two_classes(axis, found["f"], y > 0, 30)
         (v1, v2), x_range, y_range = step.state["v"], axis.get_xlim(), axis.get_ylim()
         axis.axline((0, -step.state["b"] / v2), slope=-v1 / v2, color="k")
-        flips = {(1, 1): "no flip", (-1, -1): "both flipped"}.get(signs, "one flip")
+        flips = {(1, 1): "no flip", (-1, -1): "both flipped", (-1, 1): "w₁ flipped"}.get(signs, "w₂ flipped")
         axis.set(title=f"{flips}: {wrong} wrong", xlabel="f(z₁)", ylabel="f(z₂)", xlim=x_range, ylim=y_range)
     return figure, numbers
 

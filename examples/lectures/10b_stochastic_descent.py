@@ -47,7 +47,7 @@ def main(steps=6000):
         numbers[name] = {"above the minimum, last tenth": float(above[-steps // 10 :].mean())}
         numbers[name]["examples seen until below 0.5"] = size * int(np.argmax(above < 0.5))
     plane.plot(*best, "k*", markersize=12, zorder=5)
-    course.set(title="Loss above its minimum, mean of 100 steps", xlabel="step", ylim=(1e-5, 3))
+    course.set(title="Means of 100 steps", xlabel="step", ylabel="loss above its minimum", ylim=(1e-5, 3))
     plane.set(title="The first 200 steps; a star at the minimum", xlabel="θ₁, intercept", ylabel="θ₂, slope")
     plane.legend(loc="upper left")
     course.legend()

@@ -44,8 +44,9 @@ def main(steps=150, rates=60):
         reach.semilogy(tried, ends, label=f"γ = {momentum}")
         largest = max(rate for rate, end in zip(tried, ends, strict=True) if end < distance[0])
         numbers[f"γ = {momentum}"] = {"last distance": float(distance[-1]), "largest rate": float(largest)}
-    course.set(title=f"Distance from the minimum, η = {RATE:.4f}", xlabel="step")
-    reach.set(title=f"Distance after {steps} steps", xlabel="step size η", ylim=(1e-10, 1e3))
+    course.set(title=f"All four, η = {RATE:.4f}", xlabel="step", ylabel="distance from the minimum")
+    reach.set(title="Other step sizes", xlabel="step size η", ylim=(1e-10, 1e3))
+    reach.set_ylabel(f"distance after {steps} steps")
     course.legend()
     return figure, numbers
 

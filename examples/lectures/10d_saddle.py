@@ -48,8 +48,8 @@ def main(steps=300):
         ridge.plot(y, label=f"noise {noise:g}")
         numbers["last y from the ridge"][noise] = float(y[-1])
     plane.set(title="From (-1, 0.001): paths, and eigenvalues of the Hessian", xlabel="x", ylabel="y")
-    leaving.set(title="From (-1, 0.001): y at each step", xlabel="step")
-    ridge.set(title="SGD from (-1, 0), on the ridge: y at each step", xlabel="step")
+    leaving.set(title="From (-1, 0.001): times to leave", xlabel="step", ylabel="y")
+    ridge.set(title="SGD from (-1, 0), on the ridge, with noise", xlabel="step", ylabel="y")
     leaving.legend()
     ridge.legend()
     return figure, numbers

@@ -17,8 +17,7 @@ CLIFF = {"plain": PLAIN, "clipped": CLIPPED, "RMSProp": ig.optim.RMSProp(0.02)}
 
 def recurrent(theta, m):
     """The squared error of a recurrent unit's output σ(x) after 50 steps x ← w σ(x) + b from x = 0.5."""
-    w, b = theta[0], theta[1]
-    x = 0.5 + 0.0 * w
+    w, b, x = theta[0], theta[1], 0.5 + 0.0 * theta[0]
     for _ in range(50):
         x = w / (1.0 + m.exp(-x)) + b
     return (1.0 / (1.0 + m.exp(-x)) - 0.7) ** 2.0
@@ -40,6 +39,7 @@ def main(steps=400):
     for axis, (name, surface) in zip(axes, LOSSES.items(), strict=False):
         ends = descend(surface, starts, ig.optim.SGD(0.05), steps)[-1]
         axis.plot(line, surface(line, np), starts, surface(starts, np), ".", ends, surface(ends, np), "o")
+        axis.legend(["L(θ)", "starts", "ends"], loc="upper center")
         minima, counts = np.unique(ends.round(2) + 0.0, return_counts=True)
         numbers[name] = dict(zip(minima.tolist(), counts.tolist(), strict=True))
         axis.set(title=f"{name}; 21 starts, minima found: {len(minima)}", xlabel="θ", ylabel="L")
@@ -47,11 +47,11 @@ def main(steps=400):
     figure.colorbar(axes[2].contourf(w, b, recurrent((w, b), np), 30, cmap="Greys"), ax=axes[2], label="L")
     for name, optimizer in CLIFF.items():
         path = descend(recurrent, (5.5, -2.0), optimizer, steps)
-        axes[2].plot(*path.T, "o-", label=name, markersize=3, linewidth=1)
-        longest = float(np.linalg.norm(np.diff(path, axis=0), axis=1).max())
-        numbers[name] = {"longest step": longest, "last loss": float(recurrent(path[-1], np))}
+        axes[2].plot(*path.T, "o-", markersize=3, linewidth=1)
+        longest = np.linalg.norm(np.diff(path, axis=0), axis=1).max()
+        numbers[name] = {"longest step": float(longest), "last loss": float(recurrent(path[-1], np))}
     axes[2].set(title="A cliff: a recurrent unit", xlabel="w", ylabel="b", xlim=(3.5, 6), ylim=(-2.8, -1.2))
-    axes[2].legend()
+    axes[2].legend(CLIFF, loc="upper left")
     return figure, numbers
 
 

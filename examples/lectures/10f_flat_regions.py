@@ -37,8 +37,8 @@ def main(steps=500, depth=20):
         losses = [float(step()) for _ in range(steps)]
         course.plot(losses, label=name)
         numbers[name] = {"first layer / last layer": norms[0] / norms[-1], "least loss": min(losses)}
-    slopes.set(title="Slope of the activation", xlabel="z")
-    sizes.set(title=f"Size of the gradient ∂loss/∂W at the start, {depth} layers", xlabel="layer")
+    slopes.set(title="Slope of the activation", xlabel="z", ylabel="derivative")
+    sizes.set(title=f"Gradients at the start, {depth} layers", xlabel="layer", ylabel="‖∂loss/∂W‖")
     sizes.set_xticks(range(2, depth + 1, 2))
     course.axhline(y.var(), color="k", linestyle=":", label="a constant output")
     course.set(title="The loss while all layers learn", xlabel="step", ylabel="squared error")

@@ -34,23 +34,23 @@ def data(examples):
 
 def main(steps=1000, examples=400):
     x, y = data(examples)
-    figure, (*scatters, course) = plt.subplots(1, 4, figsize=(17, 4.4))
-    numbers = {}
+    (figure, axes), numbers = plt.subplots(2, 2, figsize=(12, 8.5)), {}
+    *scatters, course = axes.flat
     for axis, normalize in zip(scatters, (raw, standardized, quantiles), strict=True):
         name, features = normalize.__name__, normalize(x)
-        axis.plot(*features[y == 0].T, "o", *features[y == 1].T, "^", markersize=3)
+        axis.plot(*features[y == 0].T, "o", *features[y == 1].T, "^", markersize=4)
         w = ig.parameter("w", (3,), "float64")  # logistic regression
         logits = ig.constant(np.column_stack([features, np.ones(examples)])) @ w
         loss = ig.losses.sigmoid_cross_entropy(logits, ig.constant(y))
         curvatures = np.linalg.eigvalsh(ig.compile(ig.hessian(loss, w).todense())())
-        rate = float(1 / curvatures[-1])
+        rate, condition = float(1 / curvatures[-1]), float(curvatures[-1] / curvatures[0])
         step = ig.compile(loss, updates=ig.optim.SGD(rate).minimize(loss))
         losses = [float(step()) for _ in range(steps)]
         course.semilogx(range(1, steps + 1), losses, label=f"{name}, η = {rate:.2g}")
-        condition = float(curvatures[-1] / curvatures[0])
-        axis.set(title=f"{name}: condition {condition:,.1f}", xlabel="age", ylabel="income")
+        axis.set(title=f"{name}: condition {float(f'{condition:.2g}'):,g}", xlabel="age", ylabel="income")
         numbers[name] = {"condition": condition, "rate": rate, "loss": losses[-1]}
     course.set(title="Logistic regression, η = 1 / largest curvature", xlabel="step", ylabel="cross entropy")
+    scatters[0].legend(["not bought", "bought"])
     course.legend()
     return figure, numbers
 

@@ -37,7 +37,7 @@ def main(epochs=15):
     figure, axes = plt.subplots(2, 3, figsize=(13, 7.2))
     bars = axes[0, 0].bar([*counts], [*counts.values()], color=["C0", "C1", "C2"], log=True)
     axes[0, 0].bar_label(bars, fmt="{:,.0f}")
-    axes[0, 0].set(title="Weights of a layer on 200×200 pixels", ylim=(1e3, 3e8))
+    axes[0, 0].set(title="Layers on 200×200 pixels", ylabel="weights", ylim=(1e3, 3e8))
     axes[0, 1].spy(one[:60, :60], markersize=3)
     axes[0, 1].set(title="∂z/∂x of a 3×3 layer: where not 0", xlabel="pixels, row by row", ylabel="units z")
     tiles(axes[0, 2], [sum(middle)], 1, cmap="Blues", vmin=0)
