@@ -40,7 +40,7 @@ def main(steps=1500, bits=(8, 16, 20, 30), dims=(1, 2, 3, 4), points=2000, width
     for d, each in errors.items():
         left.loglog(widths, each, "o-", label=f"d = {d}")
     left.set(
-        title="a smooth function of d inputs", xlabel="hidden units N", ylabel="RMS error", ylim=(1e-4, 2)
+        title="a smooth function of d inputs", xlabel="hidden units N", ylabel="RMS error", ylim=(1e-4, 10)
     )
     ones = np.arange(16.0)  # unit i sees how far the number of ones is above i; f = h₀ - 2h₁ + 2h₂ - …
     f = ig.evaluate(ig.relu(ones[:, None] - np.arange(15)) @ np.append(1, 2 * (-1.0) ** np.arange(1, 15)))
@@ -50,7 +50,7 @@ def main(steps=1500, bits=(8, 16, 20, 30), dims=(1, 2, 3, 4), points=2000, width
     for n, right_at in found.items():
         right.plot(at, np.reshape(right_at, (-1, 25)).mean(axis=1), label=f"{n // 2} of {n} bits")
     right.set(title="learning parity by gradient descent", xlabel="step", ylabel="right on unseen bits")
-    left.legend(), right.legend()
+    left.legend(loc="upper right"), right.legend()
     return figure, {"errors": errors, "by hand": f.tolist(), "right": found}
 
 
