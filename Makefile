@@ -9,6 +9,7 @@ PYTEST_ARGS ?=
 # One stamp for each set of extras; a change of pyproject.toml installs again. A larger set stamps
 # the smaller ones, which it contains.
 DEMO := $(VENV)/.installed-demo
+GALLERY := $(VENV)/.installed-gallery
 DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)/.installed-peers
 CUDA ?= 13
@@ -31,7 +32,7 @@ lint: $(DEV)  ## check format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-gallery: $(DEMO)  ## run the programs of the lectures and draw their pictures into docs/pictures/lectures
+gallery: $(GALLERY)  ## run the programs of the lectures and draw their pictures into docs/pictures/lectures
 	$(BIN)/python examples/lectures/gallery.py
 
 bench: $(PEERS)  ## install the peers (large) and measure against them
@@ -45,15 +46,17 @@ clean:  ## delete .venv, caches and whatever was generated
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEMO): EXTRAS := demo
+$(GALLERY): EXTRAS := demo,view
+$(GALLERY): CONTAINED := $(DEMO)
 $(DEV): EXTRAS := dev
-$(DEV): CONTAINED := $(DEMO)
+$(DEV): CONTAINED := $(DEMO) $(GALLERY)
 $(PEERS): EXTRAS := dev,peers
-$(PEERS): CONTAINED := $(DEMO) $(DEV)
+$(PEERS): CONTAINED := $(DEMO) $(GALLERY) $(DEV)
 
 $(GPU): EXTRAS := dev,cuda$(CUDA)
-$(GPU): CONTAINED := $(DEMO) $(DEV)
+$(GPU): CONTAINED := $(DEMO) $(GALLERY) $(DEV)
 
-$(DEMO) $(DEV) $(PEERS) $(GPU): pyproject.toml | $(BIN)/python
+$(DEMO) $(GALLERY) $(DEV) $(PEERS) $(GPU): pyproject.toml | $(BIN)/python
 	@echo "installing irgraph[$(EXTRAS)] into $(VENV)"
 	@$(PIP) install --quiet --editable '.[$(EXTRAS)]'
 	@touch $@ $(CONTAINED)
