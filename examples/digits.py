@@ -29,6 +29,5 @@ hidden = ig.compile(model[:2](ig.input("x", ("batch", 64))), state=trainer.state
 print("hidden representation of a digit:", hidden(x=pixels[:1]).round(1))
 
 # ------------------------------------------------------------------------- the model for others
-predict = ig.compile(model(ig.input("x", ("batch", 64))), state=trainer.state)
-ig.onnx.save(predict, "digits.onnx")
+ig.onnx.save(trainer.prediction, "digits.onnx")
 print("wrote digits.onnx")
