@@ -22,6 +22,7 @@ BRINGS = {
     "cuda12": "the GPU executor, for an NVIDIA driver of CUDA 12",
     "cuda13": "the GPU executor, for an NVIDIA driver of CUDA 13",
     "demo": "`irgraph demo`: its digits, its picture, and the replay in ONNX Runtime",
+    "examples": "MNIST's digits for examples/mnist_cnn.py and the accuracy benchmark",
     "dev": "the tests and the linters",
     "peers": "the libraries that the benchmarks are measured against",
 }
