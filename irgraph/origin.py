@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Literal, TypeVar
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
@@ -65,9 +65,10 @@ def here() -> Origin:
         return _current.origin
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if _is_user(frame):
-            return Origin(frame.f_code.co_filename, frame.f_lineno)
-        if frame.f_code in _makers and frame.f_back is not None and not _is_user(frame.f_back):
+        file = frame.f_code.co_filename
+        if not file.startswith(_INSIDE) or file.startswith(_USER):
+            return Origin(file, frame.f_lineno)
+        if id(frame.f_code) in _makers and frame.f_back is not None and not _is_user(frame.f_back):
             made: Origin = frame.f_locals["self"]._made_at
             return made
         frame = frame.f_back
@@ -79,14 +80,14 @@ def _is_user(frame: FrameType) -> bool:
     return not file.startswith(_INSIDE) or file.startswith(_USER)
 
 
-_makers: set[CodeType] = set()
+_makers: set[int] = set()  # identities of code: each node looks here, and code is slow to hash
 
 
 def built_where_made(method: _F) -> _F:
     """A method whose nodes, where irgraph itself calls it, have the origin `self._made_at`: what a layer in a
     model builds comes from the line that made the layer, not from the one that called or trained the model.
     """
-    _makers.add(method.__code__)
+    _makers.add(id(method.__code__))
     return method
 
 
