@@ -10,9 +10,9 @@ from typing import Any
 from irgraph.compiler.plan import Buffer, Slot, Step
 from irgraph.control_flow.scan import Scan
 from irgraph.dims import bind
-from irgraph.errors import IrgraphError
 from irgraph.value import Node
 
+from .running import run_calls
 from .table import Array, Call, Context, assign, kernel
 
 
@@ -74,16 +74,7 @@ class _Loop:
         return zip(*[each.positions(self._reverse) for each in self._moving], strict=True)
 
     def _step(self) -> None:
-        calls = iter(self._calls)
-        try:
-            for call in calls:
-                call()
-        except IrgraphError:
-            raise
-        except Exception as error:
-            node = self._owners[len(self._calls) - operator.length_hint(calls) - 1]
-            error.add_note(f"  in {node!r}")
-            raise
+        run_calls(self._calls, self._owners)
 
     # --------------------------------------------------------------------------------- binding
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from irgraph.compiler.plan import Buffer, LoopBody, Plan, Slot, Step
-from irgraph.errors import IrgraphError, NonFiniteError, explain
+from irgraph.errors import NonFiniteError, explain
 from irgraph.layout import Layout
 from irgraph.types import numpy_kind
 from irgraph.value import Node
@@ -31,6 +30,7 @@ from . import (  # noqa: F401  # enter their kernels into the table
     sorting,
     taps,
 )
+from .running import run_calls
 from .scratch import Scratch
 from .table import KERNELS, Array, Call, Context, Inside, assign
 
@@ -81,16 +81,7 @@ class Prepared:
         """Copy the feeds in, compute, copy the outputs out, commit."""
         for slot, array in zip(self.feeds, fed, strict=True):
             slot[...] = array
-        calls = iter(self.compute)
-        try:
-            for call in calls:
-                call()
-        except IrgraphError:
-            raise
-        except Exception as error:
-            node = self.owners[len(self.compute) - operator.length_hint(calls) - 1]
-            error.add_note(f"  in {node!r}")
-            raise
+        run_calls(self.compute, self.owners)
         if out is None:
             results = [read() for read in self.read]
         else:
