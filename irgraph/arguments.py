@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from numbers import Number, Real
@@ -63,7 +63,8 @@ def check_arguments(namespace: dict[str, Any], names: Iterable[str]) -> None:
 def _wrong(function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
     """The message for the first argument that does not fit its annotation, if there is one."""
     signature = inspect.signature(function)
-    what = function.__qualname__.removesuffix(".__init__")
+    built = function.__name__ == "__init__" and arguments  # by a class that may inherit this one's
+    what = type(arguments[0]).__name__ if built else function.__qualname__
     try:
         given = signature.bind(*arguments, **keywords).arguments
     except TypeError as error:
@@ -89,9 +90,18 @@ def unbound(what: str, signature: inspect.Signature, keywords: Iterable[str], er
         shown = str(signature.replace(return_annotation=signature.empty)).replace("(self, ", "(", 1)
         return explain(f"{what} called with {error}", f"{what}{shown}", here())
     meant = [name for name in ELSEWHERE.get(unknown, ()) if name in names]
-    close = meant or get_close_matches(unknown, names, 1)
-    do = f"Did you mean {close[0]!r}?" if close else ""
+    do = did_you_mean(unknown, names, meant[:1])
     return explain(f"the argument {unknown!r} for {what}", f"one of: {', '.join(names)}", here(), do)
+
+
+def did_you_mean(word: str, known: Iterable[str], meant: Sequence[str] = (), most: int = 1) -> str:
+    """What to say to who wrote a word that is not known: what was `meant`, else what is near; "" for nothing.
+
+    >>> did_you_mean("rlu", ["relu", "tanh"]), did_you_mean("x", ["relu"])
+    ("Did you mean 'relu'?", '')
+    """
+    near = meant or get_close_matches(word, list(known), most)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 ELSEWHERE = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TypeVar
 
+from ..arguments import did_you_mean
 from ..errors import DTypeError, GraphError, explain
 from ..origin import here
 
@@ -20,6 +20,5 @@ def found_by_name(what: str, name: str, known: Mapping[str, _T], elsewhere: Mapp
         return known[name]
     plain = name.lower().replace("-", "_").replace(" ", "_")
     meant = elsewhere.get(plain)
-    near = [meant] if meant else difflib.get_close_matches(plain, list(known), n=3)
-    do = f"Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    do = did_you_mean(plain, known, [meant] if meant else [], most=3)
     raise GraphError(explain(f"the {what} {name!r}", f"one of {', '.join(sorted(known))}", here(), do))

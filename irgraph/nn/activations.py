@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
+from ..arguments import did_you_mean
 from ..errors import DTypeError, explain
 from ..ops import activations, elementary, rectifiers, softmax, trigonometric
 from ..ops.exponentials import log_sigmoid, softplus
@@ -60,8 +60,7 @@ def find(activation: str | Activation | None) -> Activation:
         return activation
     name = str(activation).lower()
     if name not in ACTIVATIONS:
-        close = get_close_matches(name, ACTIVATIONS, 1)
-        do = f"Did you mean {close[0]!r}?" if close else ""
+        do = did_you_mean(name, ACTIVATIONS)
         needed = f"a function, or one of: {', '.join(ACTIVATIONS)}"
         raise DTypeError(explain(f"the activation {activation!r}", needed, here(), do))
     return ACTIVATIONS[name]

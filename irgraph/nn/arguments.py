@@ -1,33 +1,15 @@
-"""Arguments of layers: an unknown one is named, with those that exist."""
+"""What a layer is called on, and what it returns: said in words where it does not fit."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from ..arguments import checked, unbound
 from ..errors import DTypeError, explain
 from ..origin import here
-
-
-def named_arguments(initialize: Callable[..., None]) -> Callable[..., None]:
-    """`__init__` of a layer, which refuses unknown and missing arguments in words."""
-    signature = inspect.signature(initialize)
-    inner = checked(initialize)
-
-    @wraps(initialize)
-    def __init__(self: Any, *arguments: Any, **keywords: Any) -> None:
-        try:
-            signature.bind(self, *arguments, **keywords)
-        except TypeError as error:
-            raise DTypeError(unbound(type(self).__name__, signature, keywords, error)) from None
-        inner(self, *arguments, **keywords)
-
-    return __init__
 
 
 def unfit(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..arguments import checked
+from ..arguments import checked, did_you_mean
 from ..errors import DTypeError, ShapeError, explain
 from ..ops.comparison import maximum
 from ..ops.elementary import exp
@@ -211,8 +210,7 @@ _KERNELS: dict[str, Callable[..., Value]] = {
 
 def _require_kernel(name: str) -> None:
     if str(name).lower() not in _KERNELS:
-        close = get_close_matches(str(name).lower(), _KERNELS, 1)
-        do = f"Did you mean {close[0]!r}?" if close else ""
+        do = did_you_mean(str(name).lower(), _KERNELS)
         needed = f"a function, or one of: {', '.join(_KERNELS)}"
         raise DTypeError(explain(f"the kernel {name!r}", needed, here(), do))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import checked
 from ..dims import Size
 from ..errors import DTypeError, GraphError, IrgraphError, ShapeError, explain
 from ..init import Initializer
@@ -19,7 +20,7 @@ from ..ops.sources import Parameter, parameter
 from ..origin import Origin, built_where_made, here
 from ..types import TensorType, as_dtype, float32, format_shape
 from ..value import Value
-from .arguments import NO_VALUES, listed, named_arguments, require_mode, returned, unfit
+from .arguments import NO_VALUES, listed, require_mode, returned, unfit
 from .calls import Call, current, running
 from .naming import is_trainable, known_sizes
 from .tree import InTree
@@ -79,7 +80,7 @@ class Layer(InTree, ABC):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "__init__" in cls.__dict__:
-            cls.__init__ = named_arguments(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
 
     @abstractmethod
     def forward(self, *values: Any, **options: Any) -> Any:
