@@ -63,8 +63,8 @@ class Filters(Layer):
         return self._activate(y)
 
 
-class Convolution(Filters):
-    """A convolution of images (N, C, …) with filters w (filters, C / groups, *kernel)."""
+class Grouped(Filters):
+    """Filters that may be dilated, and that go over groups of channels by themselves."""
 
     def __init__(
         self,
@@ -99,6 +99,10 @@ class Convolution(Filters):
         if self.filters % self.groups:
             found = f"{self.filters} filters in {self.groups} groups"
             raise ShapeError(explain(found, "a multiple of the number of groups", here()))
+
+
+class Convolution(Grouped):
+    """A convolution of images (N, C, …) with filters w (filters, C / groups, *kernel)."""
 
     def forward(self, x: Value) -> Value:
         require_images(type(self).__name__, x, self.space, self.input_shape)
@@ -155,7 +159,7 @@ class Conv3D(Convolution):
     space: ClassVar[int] = 3
 
 
-class TransposedConvolution(Filters):
+class TransposedConvolution(Grouped):
     """The transpose of a convolution in its images; filters w are (C, filters / groups, *kernel)."""
 
     def __init__(
@@ -180,6 +184,8 @@ class TransposedConvolution(Filters):
             kernel_size,
             strides,
             padding,
+            dilation=dilation,
+            groups=groups,
             activation=activation,
             bias=bias,
             weight_init=weight_init,
@@ -189,11 +195,6 @@ class TransposedConvolution(Filters):
         )
         what = type(self).__name__
         self.output_padding = per_axis(what, "output_padding", output_padding, self.space, least=0)
-        self.dilation = per_axis(what, "dilation", dilation, self.space, least=1)
-        self.groups = positive("groups", groups)
-        if self.filters % self.groups:
-            found = f"{self.filters} filters in {self.groups} groups"
-            raise ShapeError(explain(found, "a multiple of the number of groups", here()))
 
     def forward(self, x: Value) -> Value:
         require_images(type(self).__name__, x, self.space, self.input_shape)
