@@ -98,12 +98,10 @@ class Recurrent(Layer):
 
     def reversed(self) -> Self:
         """A new layer with the same options and parameters of its own, which reads from the other end."""
-        other: Self = object.__new__(type(self))
-        other._own, other._as_frozen, other._streams = {}, {}, {}
+        other: Self = type(self).__new__(type(self))  # type: ignore[assignment]
         options = {key: value for key, value in vars(self).items() if key not in vars(other)}
-        other.__dict__.update(
-            options, reverse=not self.reverse, name=None, _path=None, _owner=None, _frozen=False
-        )
+        fresh = {"name": None, "_path": None, "_owner": None, "_frozen": False, "_called_on": ()}
+        vars(other).update(options | fresh, reverse=not self.reverse)
         return other
 
     @abstractmethod

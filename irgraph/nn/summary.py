@@ -190,17 +190,15 @@ def _inputs(layer: Layer, given: Sequence[Any]) -> list[Any]:
 @contextmanager
 def _as_it_was(layer: Layer) -> Iterator[None]:
     """Whatever is built within it leaves no trace in the layer: no parameters, no draws, no paths."""
-    kept = [(each, each._own, each._as_frozen, each._streams, each._path) for each in layer.walk()]
-    called_on = [(each, each._called_on) for each in layer.walk()]
-    for each, own, as_frozen, _, _ in kept:
-        each._own, each._as_frozen, each._streams = dict(own), dict(as_frozen), {}
+    kept = [(each, dict(vars(each))) for each in layer.walk()]
+    for each, _ in kept:
+        each._own, each._as_frozen, each._streams = dict(each._own), dict(each._as_frozen), {}
     try:
         yield
     finally:
-        for each, types in called_on:
-            each._called_on = types
-        for each, own, as_frozen, streams, path in kept:
-            each._own, each._as_frozen, each._streams, each._path = own, as_frozen, streams, path
+        for each, attributes in kept:
+            vars(each).clear()
+            vars(each).update(attributes)
 
 
 def _counts(layer: Layer) -> tuple[int, int, int]:
