@@ -106,7 +106,8 @@ class Fit:
         if position.step == 0:
             for callback in self.callbacks:
                 callback.on_epoch_begin(trainer, number)
-        self._snapshot.take()
+        if trainer.check_finite:  # else no step is refused
+            self._snapshot.take()
         try:
             self._steps(interrupts)
         except LossNotFinite as error:
